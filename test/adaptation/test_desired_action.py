@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liquid_adapt_ros.adaptation.desired_action import CommandHistory
+
+STEP_NS = 10_000_000
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(-30, 1300))
+def test_nearest_command_within_tolerance_is_found(steps, wanted_ms):
+    stamps_ms = np.cumsum(steps)
+    history = CommandHistory(size=1, tolerance_s=0.006, history_s=60.0)
+    for stamp_ms in stamps_ms:
+        history.observe(int(stamp_ms) * 1_000_000, [float(stamp_ms)])
+    found = history.at([wanted_ms * 1_000_000])[0, 0]
+    distance = np.abs(stamps_ms - wanted_ms)
+    if distance.min() <= 6:
+        assert abs(found - wanted_ms) == distance.min()
+    else:
+        assert np.isnan(found)
+
+
+def test_values_that_the_planner_left_open_stay_open():
+    history = CommandHistory(size=2, tolerance_s=0.006, history_s=1.0)
+    history.observe(STEP_NS, [1.0, np.nan])
+    np.testing.assert_array_equal(history.at([STEP_NS]), [[1.0, np.nan]])
+
+
+def test_bad_command_is_refused():
+    history = CommandHistory(size=2, tolerance_s=0.006, history_s=1.0)
+    history.observe(STEP_NS, [0.0, 0.0])
+    with pytest.raises(ValueError, match="2 values"):
+        history.observe(2 * STEP_NS, [0.0])
+    with pytest.raises(ValueError, match="infinities"):
+        history.observe(2 * STEP_NS, [0.0, np.inf])
+    with pytest.raises(ValueError, match="not later"):
+        history.observe(STEP_NS, [0.0, 0.0])
+
+
+def test_without_commands_everything_is_open():
+    history = CommandHistory(size=2, tolerance_s=0.006, history_s=1.0)
+    assert np.isnan(history.at([0, STEP_NS])).all()
+
+
+def test_old_commands_are_forgotten():
+    history = CommandHistory(size=1, tolerance_s=0.0, history_s=1.0)
+    for index in range(300):
+        history.observe(index * STEP_NS, [0.0])
+    assert np.isnan(history.at([198 * STEP_NS]))[0, 0]
+    assert history.at([199 * STEP_NS])[0, 0] == 0.0

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
+
+PERIOD_NS = 50_000_000
+SECOND = 1_000_000_000
+LIMITS = TrackLimits(max_gap_s=0.15, max_speed_m_s=1.0, jump_margin_m=0.05)
+
+
+def observed(stamps_ns, positions) -> ObjectTrack:
+    track = ObjectTrack(LIMITS, history_s=60.0)
+    for stamp_ns, position in zip(stamps_ns, positions, strict=True):
+        track.observe(int(stamp_ns), position)
+    return track
+
+
+@given(
+    start=st.lists(st.floats(-1, 1), min_size=3, max_size=3),
+    velocity=st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=3),
+    horizon_s=st.floats(0.0, 0.6),
+    offset_ns=st.integers(0, PERIOD_NS),
+)
+def test_labels_are_exact_on_linear_motion(start, velocity, horizon_s, offset_ns):
+    start, velocity = np.array(start), np.array(velocity)
+    stamps = np.arange(40) * PERIOD_NS
+    track = observed(stamps, [start + velocity * (s / SECOND) for s in stamps])
+    wanted = np.arange(0, 30) * PERIOD_NS // 2 + offset_ns
+    labels = track.labels(wanted, horizon_s)
+    assert labels.known.all()
+    then = (wanted + round(horizon_s * SECOND)) / SECOND
+    np.testing.assert_allclose(labels.position, start + then[:, None] * velocity, atol=1e-12)
+
+
+@given(
+    changes=st.lists(st.integers(1, 60), max_size=6),
+    missing=st.sets(st.integers(0, 60), max_size=25),
+    horizon_s=st.floats(0.0, 0.5),
+)
+def test_no_label_spans_a_change_of_object_and_every_unbroken_one_is_given(
+    changes, missing, horizon_s
+):
+    """Objects 0.4 m and more apart follow each other; the detector misses some frames."""
+    objects = np.cumsum([index in changes for index in range(61)])
+    kept = [index for index in range(61) if index not in missing]
+    stamps = np.array(kept) * PERIOD_NS
+    position = [[0.2 * s / SECOND - 0.4 * objects[i], 0.5, 0.4] for i, s in zip(kept, stamps)]
+    track = observed(stamps, position)
+    wanted = np.arange(0, 61 * PERIOD_NS, PERIOD_NS // 5)
+    labels = track.labels(wanted, horizon_s)
+    then = wanted + round(horizon_s * SECOND)
+    for now_ns, then_ns, known in zip(wanted, then, labels.known, strict=True):
+        inside = [i for i in kept if now_ns < i * PERIOD_NS < then_ns]
+        before = [i for i in kept if i * PERIOD_NS <= now_ns][-1:]
+        after = [i for i in kept if i * PERIOD_NS >= then_ns][:1]
+        if not before or not after:
+            assert not known
+            continue
+        chain = sorted({*before, *inside, *after})
+        same = objects[chain[0]] == objects[chain[-1]]
+        unbroken = all(np.diff(np.array(chain) * PERIOD_NS) <= 150_000_000)
+        assert known == (same and unbroken)
+    np.testing.assert_array_equal(np.isnan(labels.position).any(axis=1), ~labels.known)
+
+
+def test_future_is_not_labelled_before_it_was_observed():
+    track = observed(np.arange(5) * PERIOD_NS, np.zeros((5, 3)))
+    newest = 4 * PERIOD_NS
+    labels = track.labels([newest - 100_000_000, newest - 100_000_000 + 1], horizon_s=0.1)
+    assert labels.known.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "position", [[np.nan, 0, 0], [0, np.inf, 0], [0, 0], [[0, 0, 0]]], ids=str
+)
+def test_bad_position_is_refused_and_leaves_the_track_alone(position):
+    track = observed([0, PERIOD_NS], np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="finite"):
+        track.observe(2 * PERIOD_NS, position)
+    assert track.newest_ns == PERIOD_NS
+
+
+def test_detection_that_is_not_later_is_refused():
+    track = observed([0, PERIOD_NS], np.zeros((2, 3)))
+    for stamp_ns in (0, PERIOD_NS):
+        with pytest.raises(ValueError, match="not later"):
+            track.observe(stamp_ns, np.zeros(3))
+
+
+def test_old_detections_are_forgotten():
+    track = ObjectTrack(LIMITS, history_s=1.0)
+    for index in range(100):
+        track.observe(index * PERIOD_NS, np.zeros(3))
+    newest = 99 * PERIOD_NS
+    labels = track.labels([newest - SECOND, newest - SECOND - 1], horizon_s=0.0)
+    assert labels.known.tolist() == [True, False]
+
+
+def test_without_detections_nothing_is_labelled():
+    labels = ObjectTrack(LIMITS, history_s=1.0).labels([0, 1], horizon_s=0.3)
+    assert not labels.known.any()
