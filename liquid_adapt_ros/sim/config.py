@@ -59,6 +59,10 @@ class BeltConfig:
         require("belt.other_speed_m_s", self.other_speed_m_s, 0.05, 0.5)
         require("belt.period_s", self.period_s, 0.5, 300.0)
         require("belt.acceleration_max_m_s2", self.acceleration_max_m_s2, 0.01, 2.0)
+        if self.profile == "sine":
+            swing = abs(self.other_speed_m_s - self.speed_m_s)
+            shortest_s = np.pi * swing / self.acceleration_max_m_s2
+            require("belt.period_s", self.period_s, shortest_s, 300.0)
 
 
 @dataclass(frozen=True)
