@@ -42,7 +42,7 @@ def preprocess(
     """
     _check(rgb, depth_m, intrinsics)
     depth = np.asarray(depth_m, dtype=np.float32)
-    with np.errstate(invalid='ignore'):
+    with np.errstate(invalid="ignore"):
         measured = (depth > 0.0) & (depth <= MAX_DEPTH_M)
     depth = np.where(measured, depth, np.float32(0.0))
     return _image(rgb, depth), _points(depth, measured, intrinsics)
@@ -78,8 +78,8 @@ def _points(
     x_per_depth = (np.arange(width, dtype=np.float32) - intrinsics[0, 2]) / intrinsics[0, 0]
     y_per_depth = (np.arange(height, dtype=np.float32) - intrinsics[1, 2]) / intrinsics[1, 1]
     maps = np.empty((4, height, width), dtype=np.float32)
-    np.multiply(depth_m, x_per_depth[None, :], out=maps[0], casting='same_kind')
-    np.multiply(depth_m, y_per_depth[:, None], out=maps[1], casting='same_kind')
+    np.multiply(depth_m, x_per_depth[None, :], out=maps[0], casting="same_kind")
+    np.multiply(depth_m, y_per_depth[:, None], out=maps[1], casting="same_kind")
     maps[2] = depth_m
     maps[3] = measured
     rows = np.arange(GRID_HEIGHT) * height // GRID_HEIGHT
@@ -93,16 +93,16 @@ def _points(
 
 def _check(rgb: NDArray, depth_m: NDArray, intrinsics: NDArray) -> None:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-        raise ValueError(f'rgb must be (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}')
+        raise ValueError(f"rgb must be (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
     if depth_m.shape != rgb.shape[:2]:
         raise ValueError(
-            f'depth {depth_m.shape} and colour {rgb.shape[:2]} must have the same size'
+            f"depth {depth_m.shape} and colour {rgb.shape[:2]} must have the same size"
         )
     if rgb.shape[0] < GRID_HEIGHT or rgb.shape[1] < GRID_WIDTH:
         raise ValueError(
-            f'pictures must be at least {GRID_HEIGHT}x{GRID_WIDTH}, not {rgb.shape[:2]}'
+            f"pictures must be at least {GRID_HEIGHT}x{GRID_WIDTH}, not {rgb.shape[:2]}"
         )
     if intrinsics.shape != (3, 3) or not np.all(np.isfinite(intrinsics)):
-        raise ValueError('intrinsics must be a finite (3, 3) matrix')
+        raise ValueError("intrinsics must be a finite (3, 3) matrix")
     if intrinsics[0, 0] <= 0.0 or intrinsics[1, 1] <= 0.0:
-        raise ValueError('intrinsics need positive focal lengths')
+        raise ValueError("intrinsics need positive focal lengths")

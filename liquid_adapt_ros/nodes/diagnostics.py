@@ -32,7 +32,7 @@ class Diagnostics:
 
     def __init__(self, node: Any, period_s: float = 1.0) -> None:
         self._node = node
-        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.REPORT)
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
         self._timer = node.create_timer(
             period_s, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -43,15 +43,15 @@ class Diagnostics:
         self._logged_at: dict[str, float] = {}
         self._published_level = OK
 
-    def count(self, problem: str, detail: str = '') -> None:
+    def count(self, problem: str, detail: str = "") -> None:
         """Count one occurrence of `problem` (a short fixed name; `detail` says what was seen)."""
         self._counts[problem] += 1
-        text = f'{problem}: {detail}' if detail else problem
+        text = f"{problem}: {detail}" if detail else problem
         self._recent[problem] = text
         now = time.monotonic()
         if now - self._logged_at.get(problem, -LOG_PERIOD_S) >= LOG_PERIOD_S:
             self._logged_at[problem] = now
-            self._node.get_logger().warning(f'{text} ({self._counts[problem]} so far)')
+            self._node.get_logger().warning(f"{text} ({self._counts[problem]} so far)")
 
     def counted(self, problem: str) -> int:
         """How often `problem` was counted."""
@@ -69,7 +69,7 @@ class Diagnostics:
     def clear_condition(self, name: str) -> None:
         """State that the condition `name` no longer holds."""
         if self._conditions.pop(name, None) is not None:
-            self._node.get_logger().info(f'{name}: good again')
+            self._node.get_logger().info(f"{name}: good again")
 
     def figure(self, name: str, value: Any) -> None:
         """Set the value shown for `name`; floats are shown with 6 significant digits."""
@@ -80,15 +80,15 @@ class Diagnostics:
         status = DiagnosticStatus(
             name=self._node.get_fully_qualified_name(),
             level=max([level for level, _ in self._conditions.values()], default=OK),
-            message='; '.join(
+            message="; ".join(
                 [message for _, message in self._conditions.values()] + list(self._recent.values())
             ),
         )
         if self._recent and status.level == OK:
             status.level = WARN
-        status.message = status.message or 'ok'
+        status.message = status.message or "ok"
         status.values = [
-            KeyValue(key=key, value=f'{value:.6g}' if isinstance(value, float) else str(value))
+            KeyValue(key=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
             for key, value in (*self._figures.items(), *self._counts.items())
         ]
         message = DiagnosticArray(status=[status])

@@ -28,9 +28,9 @@ from liquid_adapt_ros.nodes.diagnostics import Diagnostics
 from liquid_adapt_ros.nodes.parameters import Parameter, ParameterTable
 
 AUTOSTART = Parameter(
-    'autostart',
+    "autostart",
     True,
-    'True: configure and activate at start. False: wait for a lifecycle manager.',
+    "True: configure and activate at start. False: wait for a lifecycle manager.",
     read_only=True,
 )
 # Errors that a message explains well enough; anything else is logged with its traceback.
@@ -75,7 +75,7 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `configure`; a failure leaves the node unconfigured."""
-        return self._attempt('configure', self.configure, undo=self.cleanup)
+        return self._attempt("configure", self.configure, undo=self.cleanup)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Enable the publishers and run `activate`; a failure leaves the node inactive."""
@@ -85,15 +85,15 @@ class ManagedNode(LifecycleNode):
             self.activate()
             self.is_active = True
 
-        return self._attempt('activate', activate, undo=lambda: self._stop(state))
+        return self._attempt("activate", activate, undo=lambda: self._stop(state))
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `deactivate`, then disable the publishers."""
-        return self._attempt('deactivate', lambda: self._stop(state))
+        return self._attempt("deactivate", lambda: self._stop(state))
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `cleanup`."""
-        return self._attempt('cleanup', self.cleanup)
+        return self._attempt("cleanup", self.cleanup)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Deactivate if active, then clean up."""
@@ -103,7 +103,7 @@ class ManagedNode(LifecycleNode):
                 self._stop(state)
             self.cleanup()
 
-        return self._attempt('shutdown', shutdown)
+        return self._attempt("shutdown", shutdown)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and return to unconfigured, from where the node can be configured again."""
@@ -123,11 +123,11 @@ class ManagedNode(LifecycleNode):
             action()
         except Exception as error:  # rclpy would swallow it without a word
             detail = str(error) if isinstance(error, _EXPLAINED) else traceback.format_exc()
-            self.get_logger().error(f'could not {transition}: {detail}')
+            self.get_logger().error(f"could not {transition}: {detail}")
             if undo is not None:
-                self._attempt(f'undo {transition}', undo)
+                self._attempt(f"undo {transition}", undo)
             return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f'{transition} done')
+        self.get_logger().info(f"{transition} done")
         return TransitionCallbackReturn.SUCCESS
 
 
@@ -146,7 +146,7 @@ class _StopSignal:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._listen, name='stop_signal', daemon=True).start()
+        threading.Thread(target=self._listen, name="stop_signal", daemon=True).start()
 
     def __bool__(self) -> bool:
         return self._requested
@@ -169,7 +169,7 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     try:
         node = factory()
     except (ValueError, InvalidParameterTypeException, InvalidParameterValueException) as error:
-        print(f'bad parameter: {error}', file=sys.stderr)
+        print(f"bad parameter: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
     executor = SingleThreadedExecutor()
@@ -177,7 +177,7 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     stop.wake_by(lambda: executor.create_task(lambda: None))
     exit_code = 0
     try:
-        if node.parameters['autostart'] and not _start(node):
+        if node.parameters["autostart"] and not _start(node):
             return 1
         while not stop:
             executor.spin_once()

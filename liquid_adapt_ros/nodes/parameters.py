@@ -76,25 +76,25 @@ class Parameter:
     def refusal(self, value: Value) -> str:
         """Why `value` can't be taken, or an empty string if it can."""
         if isinstance(self.default, tuple) and len(value) != len(self.default):
-            return f'{self.name} needs {len(self.default)} elements, not {len(value)}'
+            return f"{self.name} needs {len(self.default)} elements, not {len(value)}"
         for element in value if isinstance(value, tuple) else (value,):
             if isinstance(element, float) and not math.isfinite(element):
-                return f'{self.name} must be finite, not {element}'
+                return f"{self.name} must be finite, not {element}"
             if self.minimum is not None and element < self.minimum:
-                return f'{self.name} must be at least {self.minimum}, not {element}'
+                return f"{self.name} must be at least {self.minimum}, not {element}"
             if self.maximum is not None and element > self.maximum:
-                return f'{self.name} must be at most {self.maximum}, not {element}'
+                return f"{self.name} must be at most {self.maximum}, not {element}"
             if self.choices and element not in self.choices:
-                return f'{self.name} must be one of {", ".join(self.choices)}, not {element!r}'
-        return ''
+                return f"{self.name} must be one of {', '.join(self.choices)}, not {element!r}"
+        return ""
 
     def _constraints(self) -> str:
         if self.choices:
-            return f'one of {", ".join(self.choices)}'
+            return f"one of {', '.join(self.choices)}"
         if isinstance(self.default, tuple) and not isinstance(self.default[0], str):
-            bounds = f'[{self.minimum}, {self.maximum}]'
-            return f'{len(self.default)} elements, each in {bounds} (None: no bound)'
-        return ''
+            bounds = f"[{self.minimum}, {self.maximum}]"
+            return f"{len(self.default)} elements, each in {bounds} (None: no bound)"
+        return ""
 
 
 class ParameterTable(Mapping[str, Any]):
@@ -143,7 +143,7 @@ class ParameterTable(Mapping[str, Any]):
         changes = {p.name: _frozen(p.value) for p in requested if p.name in self._rows}
         reasons = [reason for n, v in changes.items() if (reason := self._rows[n].refusal(v))]
         if reasons:
-            return SetParametersResult(successful=False, reason='; '.join(reasons))
+            return SetParametersResult(successful=False, reason="; ".join(reasons))
         try:
             if self._changed is not None and changes:
                 self._changed(changes)

@@ -54,7 +54,7 @@ def test_image_scaling_and_dtype():
     np.testing.assert_allclose(image[:, 10, 20], (0.5, -0.5, -0.3, 0.75), atol=1e-6)
 
 
-@pytest.mark.parametrize('bad', [0.0, -1.0, np.nan, np.inf, -np.inf, 10.5])
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf, -np.inf, 10.5])
 def test_unmeasured_depth_is_left_out(bad):
     depth = np.full((96, 128), 1.0)
     depth[:4, :4] = bad
@@ -74,13 +74,13 @@ def test_depth_edges_are_not_blurred_when_resized():
 
 
 @pytest.mark.parametrize(
-    ('rgb_shape', 'depth_shape', 'intrinsics', 'reason'),
+    ("rgb_shape", "depth_shape", "intrinsics", "reason"),
     [
-        ((96, 128), (96, 128), np.eye(3), 'rgb must be'),
-        ((96, 128, 3), (48, 64), np.eye(3), 'same size'),
-        ((20, 128, 3), (20, 128), np.eye(3), 'at least'),
-        ((96, 128, 3), (96, 128), np.zeros((3, 3)), 'focal'),
-        ((96, 128, 3), (96, 128), np.full((3, 3), np.nan), 'finite'),
+        ((96, 128), (96, 128), np.eye(3), "rgb must be"),
+        ((96, 128, 3), (48, 64), np.eye(3), "same size"),
+        ((20, 128, 3), (20, 128), np.eye(3), "at least"),
+        ((96, 128, 3), (96, 128), np.zeros((3, 3)), "focal"),
+        ((96, 128, 3), (96, 128), np.full((3, 3), np.nan), "finite"),
     ],
 )
 def test_impossible_input_is_refused_with_a_reason(rgb_shape, depth_shape, intrinsics, reason):
