@@ -1,0 +1,1 @@
+"""Streaming inference, acceptance of new weights, and action limits. Never imports torch."""
