@@ -34,17 +34,17 @@ class BeltTexture:
         origin: np.ndarray,
         belt_travel_m: float,
     ) -> None:
-        """Multiply shade (n,) by the pattern, in place, where the belt was hit.
+        """Multiply shade (h, w) by the pattern, in place, where the belt was hit.
 
         Args:
-            geom: (n,) id of the geom hit. distance: (n,) in units of the ray.
-            rays: (n, 3) in the world. origin: (3,) of the rays in the world.
+            geom: (h, w) id of the geom hit. distance: (h, w) in units of the ray.
+            rays: (h, w, 3) in the world. origin: (3,) of the rays in the world.
             belt_travel_m: way the belt has gone along the world's x.
         """
-        on_belt = np.flatnonzero(geom == self._geom_id)
+        on_belt = geom == self._geom_id
         reach = distance[on_belt]
-        x = origin[0] - belt_travel_m + reach * rays[on_belt, 0]
-        y = origin[1] + reach * rays[on_belt, 1]
+        x = origin[0] - belt_travel_m + reach * rays[..., 0][on_belt]
+        y = origin[1] + reach * rays[..., 1][on_belt]
         columns, rows = self._brightness.shape
         column = np.floor(x / CELL_M).astype(np.int64) % columns
         row = np.floor(y / CELL_M).astype(np.int64) % rows

@@ -13,11 +13,11 @@ import numpy as np
 from liquid_adapt_ros.sim.belt_texture import BeltTexture
 from liquid_adapt_ros.sim.config import CameraConfig, LightConfig
 from liquid_adapt_ros.sim.depth_noise import DepthNoise
+from liquid_adapt_ros.sim.ray_cast import RayCaster
 
 AMBIENT_SHARE = 0.35  # of the light that reaches a surface whichever way it faces
 BACKGROUND_RGB = (0.55, 0.58, 0.62)
 COLOUR_SIGMA = 2.5  # white noise per channel, of 255; a small sensor indoors
-RAY_LENGTH_MAX_M = 20.0
 DEFAULT_LIGHT = LightConfig()
 
 
@@ -168,19 +168,12 @@ class RayCamera:
         self._model = model
         self._depth_noise = depth_noise or DepthNoise()
         self._belt_texture = belt_texture
-        self._excluded_body = excluded_body
-        self._groups = np.zeros(mujoco.mjNGROUP, dtype=np.uint8)
-        self._groups[list(visible_groups)] = 1
-        # Rays have z = 1 in the optical frame, so that the distance MuJoCo returns is the depth.
-        grid = self.pinhole.pixel_grid()
-        self._rays = self.pinhole.back_project(grid, np.ones((height, width))).reshape(-1, 3)
-        self._ray_length = np.linalg.norm(self._rays, axis=1)
-        count = len(self._rays)
-        self._world_rays = np.empty((count, 3))
-        self._geom = np.empty(count, dtype=np.int32)
-        self._distance = np.empty(count)
-        self._normal = np.empty((count, 3))
-        self._colour = np.empty((3, count), dtype=np.float32)
+        groups = np.zeros(mujoco.mjNGROUP, dtype=np.uint8)
+        groups[list(visible_groups)] = 1
+        rays = self.pinhole.back_project(self.pinhole.pixel_grid(), np.ones((height, width)))
+        self._caster = RayCaster(model, rays, groups, excluded_body)
+        self._ray_length = np.linalg.norm(rays, axis=-1)
+        self._colour = np.empty((3, height, width), dtype=np.float32)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -210,32 +203,14 @@ class RayCamera:
             rgb uint8 (height, width, 3) and depth float32 (height, width) in m, 0 = none. Both
             are new arrays that the caller may keep.
         """
-        self._cast(data, pose)
+        self._caster.cast(data, pose)
         rgb = self._shade(pose, light, belt_travel_m, rng)
-        depth = np.maximum(self._distance, 0.0).astype(np.float32)
+        depth = np.maximum(self._caster.depth, 0.0).astype(np.float32)
         if depth_scale != 1.0:
             depth *= np.float32(depth_scale)
         if rng is not None:
             depth = self._depth_noise.apply(depth, self._incidence_cosine(), rng)
-        shape = (self.pinhole.height, self.pinhole.width)
-        return rgb.reshape(*shape, 3), depth.reshape(shape)
-
-    def _cast(self, data: mujoco.MjData, pose: np.ndarray) -> None:
-        np.matmul(self._rays, pose[:3, :3].T, out=self._world_rays)
-        mujoco.mj_multiRay(
-            self._model,
-            data,
-            np.ascontiguousarray(pose[:3, 3]),
-            self._world_rays.reshape(-1),
-            self._groups,
-            True,
-            self._excluded_body,
-            self._geom,
-            self._distance,
-            self._normal.reshape(-1),
-            len(self._rays),
-            RAY_LENGTH_MAX_M,
-        )
+        return rgb, depth
 
     def _shade(
         self,
@@ -244,16 +219,17 @@ class RayCamera:
         belt_travel_m: float,
         rng: np.random.Generator | None,
     ) -> np.ndarray:
-        """Lambert and ambient shading of the last cast, (pixels, 3) uint8."""
+        """Lambert and ambient shading of the last cast, (height, width, 3) uint8."""
+        caster = self._caster
         direction = np.asarray(light.direction, dtype=float)
-        lambert = self._normal @ (direction / np.linalg.norm(direction))
+        lambert = caster.normal @ (direction / np.linalg.norm(direction))
         shade = np.maximum(lambert, 0.0, out=lambert).astype(np.float32)
         shade *= np.float32(1.0 - AMBIENT_SHARE)
         shade += np.float32(AMBIENT_SHARE)
-        shade[self._geom < 0] = 1.0
+        shade[caster.geom < 0] = 1.0
         if self._belt_texture is not None:
             self._belt_texture.modulate(
-                shade, self._geom, self._distance, self._world_rays, pose[:3, 3], belt_travel_m
+                shade, caster.geom, caster.depth, caster.rays, pose[:3, 3], belt_travel_m
             )
         brightness = 255.0 * light.intensity * np.asarray(light.tint)
         # The last row answers for index -1, which is what MuJoCo gives where no geom was hit.
@@ -261,17 +237,17 @@ class RayCamera:
         palette = np.ascontiguousarray(palette.T, dtype=np.float32)
         colour = self._colour
         for channel in range(3):
-            np.take(palette[channel], self._geom, out=colour[channel], mode="wrap")
+            np.take(palette[channel], caster.geom, out=colour[channel], mode="wrap")
         colour *= shade
         if rng is not None:
             noise = rng.standard_normal(colour.shape, dtype=np.float32)
             noise *= np.float32(COLOUR_SIGMA)
             colour += noise
         np.clip(colour, 0.0, 255.0, out=colour)
-        return colour.T.astype(np.uint8, order="C")
+        return colour.transpose(1, 2, 0).astype(np.uint8, order="C")
 
     def _incidence_cosine(self) -> np.ndarray:
-        """Cosine between ray and surface normal of the last cast, (pixels,)."""
-        cosine = np.einsum("ij,ij->i", self._normal, self._world_rays)
+        """Cosine between ray and surface normal of the last cast, (height, width)."""
+        cosine = np.einsum("hwk,hwk->hw", self._caster.normal, self._caster.rays)
         cosine /= self._ray_length
         return np.abs(cosine, out=cosine)

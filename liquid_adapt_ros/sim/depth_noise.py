@@ -30,12 +30,12 @@ class DepthNoise:
         """What the camera reports for the true depth.
 
         Args:
-            depth_m: (n,) float32 true depth z, 0 where there is none.
-            incidence_cosine: (n,) cosine between the ray and the surface normal, 0..1.
+            depth_m: (h, w) float32 true depth z, 0 where there is none.
+            incidence_cosine: (h, w) cosine between the ray and the surface normal, 0..1.
             rng: source of the noise.
 
         Returns:
-            (n,) float32 measured depth, 0 where lost or outside the range.
+            (h, w) float32 measured depth, 0 where lost or outside the range.
         """
         config = self._config
         measured = rng.standard_normal(depth_m.shape, dtype=np.float32)
