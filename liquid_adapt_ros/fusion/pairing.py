@@ -15,7 +15,8 @@ DEPTH = 4
 class StampPairs(Generic[First, Second]):
     """Matches two streams of pictures; whichever comes second completes the pair.
 
-    Each picture is used at most once, and a pair never is older than one that was given out.
+    Each picture is used at most once. One that waited in vain, because a later pair was complete
+    or the queue was full, is dropped and counted.
 
     Arguments:
         tolerance_s: largest difference of the two stamps [s].
@@ -23,7 +24,8 @@ class StampPairs(Generic[First, Second]):
 
     def __init__(self, tolerance_s: float) -> None:
         self.tolerance_s = tolerance_s
-        self._waiting: tuple[deque, deque] = (deque(maxlen=DEPTH), deque(maxlen=DEPTH))
+        self._waiting: tuple[deque, deque] = (deque(), deque())
+        self._unmatched = 0
 
     def add_first(self, stamp_ns: int, item: First) -> tuple[int, First, Second] | None:
         """Add an item of the first stream; returns (its stamp, first, second) if paired."""
@@ -35,18 +37,32 @@ class StampPairs(Generic[First, Second]):
         partner = self._match(stamp_ns, item, own=1)
         return None if partner is None else (partner[0], partner[1], item)
 
+    def take_unmatched(self) -> int:
+        """How many items were dropped without a partner since the last call."""
+        count, self._unmatched = self._unmatched, 0
+        return count
+
     def reset(self) -> None:
         """Forget what waits."""
         for queue in self._waiting:
             queue.clear()
 
     def _match(self, stamp_ns: int, item: First | Second, own: int) -> tuple | None:
-        others = self._waiting[1 - own]
+        mine, others = self._waiting[own], self._waiting[1 - own]
         best = min(others, key=lambda other: abs(other[0] - stamp_ns), default=None)
         if best is None or abs(best[0] - stamp_ns) > self.tolerance_s * NANOSECONDS:
-            self._waiting[own].append((stamp_ns, item))
+            mine.append((stamp_ns, item))
+            if len(mine) > DEPTH:
+                mine.popleft()
+                self._unmatched += 1
             return None
-        for queue, limit in ((others, best[0]), (self._waiting[own], stamp_ns)):
-            while queue and queue[0][0] <= limit:
-                queue.popleft()
+        self._unmatched += self._drop(others, best[0]) - 1 + self._drop(mine, stamp_ns)
         return best
+
+    @staticmethod
+    def _drop(queue: deque, until_ns: int) -> int:
+        dropped = 0
+        while queue and queue[0][0] <= until_ns:
+            queue.popleft()
+            dropped += 1
+        return dropped

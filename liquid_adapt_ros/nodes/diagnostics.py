@@ -2,9 +2,11 @@
 
 Three kinds of news make up the one status of a node:
 - `count(problem)`: something happened once (a message was dropped). Counted for ever, named while
-  it is recent, logged at most every `LOG_PERIOD_S` per problem.
+  it is recent.
 - `raise_condition(name, level, message)` / `clear_condition(name)`: something lasts (input stale).
 - `figure(name, value)`: a number worth seeing.
+
+Problems and conditions are also logged, each at most every `LOG_PERIOD_S`.
 """
 
 import time
@@ -43,15 +45,16 @@ class Diagnostics:
         self._logged_at: dict[str, float] = {}
         self._published_level = OK
 
-    def count(self, problem: str, detail: str = "") -> None:
-        """Count one occurrence of `problem` (a short fixed name; `detail` says what was seen)."""
-        self._counts[problem] += 1
+    def count(self, problem: str, detail: str = "", times: int = 1) -> None:
+        """Count a `problem` (a short fixed name; `detail` says what was seen)."""
+        self._counts[problem] += times
         text = f"{problem}: {detail}" if detail else problem
         self._recent[problem] = text
-        now = time.monotonic()
-        if now - self._logged_at.get(problem, -LOG_PERIOD_S) >= LOG_PERIOD_S:
-            self._logged_at[problem] = now
-            self._node.get_logger().warning(f"{text} ({self._counts[problem]} so far)")
+        self._warn(problem, f"{text} ({self._counts[problem]} so far)")
+
+    def tally(self, event: str) -> None:
+        """Count an `event` that is no problem: shown among the figures, no warning."""
+        self._counts[event] += 1
 
     def counted(self, problem: str) -> int:
         """How often `problem` was counted."""
@@ -59,17 +62,14 @@ class Diagnostics:
 
     def raise_condition(self, name: str, level: bytes, message: str) -> None:
         """State that the lasting condition `name` holds, at WARN or ERROR."""
-        known = self._conditions.get(name)
         self._conditions[name] = (level, message)
-        if known is None or known[0] != level:
-            self._node.get_logger().warning(message)
+        self._warn(name, message)
         if level > self._published_level:
             self.publish()
 
     def clear_condition(self, name: str) -> None:
         """State that the condition `name` no longer holds."""
-        if self._conditions.pop(name, None) is not None:
-            self._node.get_logger().info(f"{name}: good again")
+        self._conditions.pop(name, None)
 
     def figure(self, name: str, value: Any) -> None:
         """Set the value shown for `name`; floats are shown with 6 significant digits."""
@@ -95,6 +95,12 @@ class Diagnostics:
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._published_level = status.level
         self._publisher.publish(message)
+
+    def _warn(self, about: str, text: str) -> None:
+        now = time.monotonic()
+        if now - self._logged_at.get(about, -LOG_PERIOD_S) >= LOG_PERIOD_S:
+            self._logged_at[about] = now
+            self._node.get_logger().warning(text)
 
     def _report(self) -> None:
         self.publish()
