@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy
 
 # The numpy path lies below the Python one's prefix: it is matched first.
-NUMPY_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/[\w/]*include")
+NUMPY_INCLUDE = re.compile(
+    r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/[\w/]*include"
+)
 PYTHON_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
 
 
 def main() -> int:
+    """Patch the files; returns 1 when Python's headers are missing."""
     python_include = Path(sysconfig.get_path("include"))
     if not (python_include / "Python.h").is_file():
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -33,6 +33,7 @@ def console_scripts(setup_cfg: Path) -> dict[str, tuple[str, str]]:
 
 
 def main() -> None:
+    """Write the launchers and print their names, one a line."""
     setup_cfg, output, python = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     output.mkdir(parents=True, exist_ok=True)
     for name, (module, function) in console_scripts(setup_cfg).items():
