@@ -69,7 +69,6 @@ class RayCaster:
         rays, normal = self._ray_part[:count], self._normal_part[:count]
         geom, depth = self._geom_part[:count], self._depth_part[:count]
         np.take(self.rays.reshape(-1, 3), pixels, axis=0, out=rays, mode="clip")
-        normal[:] = 0.0
         mujoco.mj_multiRay(
             self._model,
             data,

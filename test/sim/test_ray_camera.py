@@ -36,7 +36,7 @@ def render(geoms: str, pose: np.ndarray = DOWN, **arguments) -> tuple[np.ndarray
     return RayCamera(model, WIDTH, HEIGHT, FOV_RAD).render(data, pose, **arguments)
 
 
-def unit_rays() -> np.ndarray:
+def optical_rays() -> np.ndarray:
     camera = PinholeCamera.from_field_of_view(WIDTH, HEIGHT, FOV_RAD)
     return camera.back_project(camera.pixel_grid(), np.ones((HEIGHT, WIDTH)))
 
@@ -62,13 +62,13 @@ def test_depth_of_a_plane_seen_from_above_is_the_height_everywhere():
 def test_depth_of_a_tilted_plane_follows_the_plane_equation(tilt_rad):
     pose = rotated(tilt_rad)
     _, depth = render(PLANE, pose)
-    downward = -(unit_rays() @ pose[:3, :3].T)[..., 2]
+    downward = -(optical_rays() @ pose[:3, :3].T)[..., 2]
     np.testing.assert_allclose(depth, HEIGHT_M / downward, rtol=1e-6)
 
 
 def test_depth_of_a_sphere_is_the_root_of_its_quadratic():
     radius, centre = 0.4, np.array([0.1, 0.2, HEIGHT_M - 0.3])  # in the optical frame
-    rays = unit_rays()
+    rays = optical_rays()
     a = np.sum(rays**2, axis=-1)
     b = rays @ centre
     discriminant = b**2 - a * (centre @ centre - radius**2)
@@ -82,7 +82,7 @@ def test_depth_of_a_sphere_is_the_root_of_its_quadratic():
 def test_depth_of_a_box_is_its_top_and_its_outline_is_where_it_should_be():
     _, depth = render('<geom type="box" size="0.3 0.2 0.25" pos="0 0 0.25"/>' + PLANE)
     top = HEIGHT_M - 0.5
-    on_top = unit_rays() * top
+    on_top = optical_rays() * top
     inside = (np.abs(on_top[..., 0]) < 0.3) & (np.abs(on_top[..., 1]) < 0.2)
     np.testing.assert_allclose(depth[inside], top, atol=1e-6)
     assert np.all(depth[~inside] > top)
@@ -199,6 +199,21 @@ def test_frames_are_independent_of_each_other():
 def test_depth_scale_multiplies_the_depth():
     _, depth = render(PLANE, depth_scale=1.06)
     np.testing.assert_allclose(depth, 1.06 * HEIGHT_M, rtol=1e-6)
+
+
+def test_depth_noise_is_told_the_angle_of_incidence():
+    class Spy:
+        def apply(self, depth_m, incidence_cosine, rng):
+            self.cosine = incidence_cosine
+            return depth_m
+
+    model, data = scene(PLANE)
+    spy, pose = Spy(), rotated(0.5)
+    camera = RayCamera(model, WIDTH, HEIGHT, FOV_RAD, depth_noise=spy)
+    camera.render(data, pose, rng=np.random.default_rng(0))
+    rays = optical_rays()
+    downward = -(rays @ pose[:3, :3].T)[..., 2]
+    np.testing.assert_allclose(spy.cosine, downward / np.linalg.norm(rays, axis=-1), rtol=1e-9)
 
 
 def test_noise_repeats_for_a_seed_and_only_comes_with_a_generator():
