@@ -1,6 +1,6 @@
 """What an episode of the conveyor world is made of: frozen, validated, SI with units in the names.
 
-Each part checks its own fields when it is built; the error names the field, its value and the bound.
+Each part checks its own fields when it is built; the error names field, value and bound.
 """
 
 import dataclasses
@@ -110,11 +110,11 @@ class CameraConfig:
 
     width: int = 128
     height: int = 96
-    horizontal_fov_rad: float = 1.15
+    horizontal_fov_rad: float = 1.05
     rate_hz: float = 30.0
     latency_s: float = 0.02
-    position_m: Vector3 = (-0.55, 0.30, 1.05)
-    look_at_m: Vector3 = (0.0, 0.55, 0.42)
+    position_m: Vector3 = (-0.80, 0.40, 1.20)
+    look_at_m: Vector3 = (-0.25, 0.55, 0.42)
     mount_rotation_rad: Vector3 = (0.0, 0.0, 0.0)
     mount_translation_m: Vector3 = (0.0, 0.0, 0.0)
     noise: DepthNoiseConfig = field(default_factory=DepthNoiseConfig)

@@ -35,8 +35,8 @@ OBJECT_COUNT = 9
 
 # Contact bits: a pair touches when one's type meets the other's affinity.
 _FLOOR, _BELT, _OBJECT, _TOOL = 1, 2, 4, 8
-# Gains of the joints' velocity servos, N m per rad/s: stiff enough that a free joint follows within
-# a few per cent, and finite, so that an unknown payload is felt.
+# Gains of the joints' velocity servos, N m per rad/s: stiff enough that a free joint follows
+# within a few per cent, and finite, so that an unknown payload is felt.
 JOINT_SERVO_GAIN = (600.0, 600.0, 400.0, 80.0, 80.0, 40.0)
 WHEEL_SERVO_GAIN = 60.0
 WHEEL_TORQUE_NM = 40.0
@@ -138,7 +138,7 @@ def _base() -> str:
         rgba="0.25 0.25 0.27 1"/>
       {casters}{wheels}{_bin()}
       <body name="mast">
-        <geom type="capsule" size="0.015" fromto="-0.36 0.16 0.30 -0.36 0.16 0.95" mass="1"
+        <geom type="capsule" size="0.015" fromto="-0.36 0.16 0.30 -0.82 0.40 1.22" mass="1"
           rgba="0.5 0.5 0.5 1"/>
       </body>
       <site name="imu" pos="0 0 0.15"/>

@@ -128,7 +128,16 @@ class ObjectPool:
         elif shape.shape == "ellipsoid":
             box *= 12.0 / 20.0
         model.body_inertia[body] = shape.mass_kg * box
-        mujoco.mj_setConst(model, self._scratch)
+        self.update_constants()
+
+    def update_constants(self) -> None:
+        """Derive the model's constants from its masses again.
+
+        mj_setConst overwrites the welds' relative poses, that of a held object too: put them back.
+        """
+        welds = self._model.eq_data.copy()
+        mujoco.mj_setConst(self._model, self._scratch)
+        self._model.eq_data[:] = welds
 
 
 class Spawner:

@@ -192,7 +192,9 @@ def _velocity_towards(goal: np.ndarray, lip: np.ndarray) -> np.ndarray:
     length = math.sqrt(error[0] ** 2 + error[1] ** 2 + error[2] ** 2)
     if length < 1e-9:
         return np.zeros(3)
-    speed = min(SPEED_MAX_M_S, math.sqrt(2.0 * BRAKING_M_S2 * length), POSITION_GAIN_PER_S * length)
+    speed = min(
+        SPEED_MAX_M_S, math.sqrt(2.0 * BRAKING_M_S2 * length), POSITION_GAIN_PER_S * length
+    )
     radial, around, up = (speed / length * part for part in error)
     c, s = x / radius, y / radius
     return np.array((radial * c - around * s, radial * s + around * c, up))

@@ -57,8 +57,8 @@ class ConveyorWorld:
         self._payload_kg = 0.0
         self._base_command = np.zeros(2)
         self._binned_at_s: dict[int, float] = {}
-        self.binned: list[int] = []
-        self.lost: list[int] = []
+        self._binned: list[int] = []
+        self._lost: list[int] = []
         for _ in range(SETTLING_STEPS):
             mujoco.mj_step(self.model, self.data)
         self.data.time = 0.0
@@ -79,9 +79,7 @@ class ConveyorWorld:
 
     # --- commands ---------------------------------------------------------------------------
 
-    def apply(
-        self, joint_velocity: np.ndarray, base_twist: np.ndarray, gripper: float
-    ) -> None:
+    def apply(self, joint_velocity: np.ndarray, base_twist: np.ndarray, gripper: float) -> None:
         """Set what the servos aim for until the next call.
 
         Args:
@@ -105,7 +103,7 @@ class ConveyorWorld:
         mass = max(mass_kg, 1e-6)
         self.model.body_mass[self._payload_body] = mass
         self.model.body_inertia[self._payload_body] = 0.4 * mass * 0.04**2
-        mujoco.mj_setConst(self.model, mujoco.MjData(self.model))
+        self.pool.update_constants()
 
     # --- time -------------------------------------------------------------------------------
 
@@ -125,11 +123,21 @@ class ConveyorWorld:
         self.suction.step()
 
     def refresh(self) -> None:
-        """Bring poses up to date with the last step, then let objects enter and leave."""
+        """Let objects enter and leave, then bring poses up to date with the last step."""
         self._recycle()
         self._spawner.step(self.pool, self.drive.travel_m, self.drive.speed_m_s)
+        self.update_poses()
+
+    def update_poses(self) -> None:
+        """Bring poses in data up to date with the last step."""
         self.data.qpos[self._belt_qpos] = 0.0
         mujoco.mj_kinematics(self.model, self.data)
+
+    def take_finished(self) -> tuple[list[int], list[int]]:
+        """Ids of the objects binned and lost since the last call."""
+        finished = (self._binned, self._lost)
+        self._binned, self._lost = [], []
+        return finished
 
     def _recycle(self) -> None:
         """Note objects that lie in the bin or are lost, and take them out of the scene."""
@@ -143,9 +151,9 @@ class ConveyorWorld:
                     self.pool.park(slot)
             elif self._in_bin(position):
                 self._binned_at_s[object_id] = self.time_s
-                self.binned.append(object_id)
+                self._binned.append(object_id)
             elif position[0] > mjcf.BELT_X_M[1] or position[2] < LOST_BELOW_Z_M:
-                self.lost.append(object_id)
+                self._lost.append(object_id)
                 self.pool.park(slot)
 
     def _in_bin(self, position: np.ndarray) -> bool:
