@@ -22,6 +22,7 @@ from liquid_adapt_ros.sim.disturbance import Disturbances, require_known
 KEYS = ("name", "description", "nominal", "changes")
 CHANGE_KEYS = ("at_s", "set")
 LAST_CHANGE_S = 86400.0
+UNDISTURBED = Disturbances()
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Scenario:
     def disturbances_at(self, time_s: float) -> Disturbances:
         """What holds at time_s since the start of the episode."""
         index = bisect_right(self.changes, time_s, key=lambda change: change.at_s)
-        return self.changes[index - 1].disturbances if index else Disturbances()
+        return self.changes[index - 1].disturbances if index else UNDISTURBED
 
     @property
     def first_change_s(self) -> float | None:
@@ -86,7 +87,7 @@ def _changes(entries: object) -> tuple[Change, ...]:
     if not isinstance(entries, list):
         raise ConfigError(f"changes = {entries!r}: must be a list of {{at_s, set}}")
     changes: list[Change] = []
-    disturbances = Disturbances()
+    disturbances = UNDISTURBED
     for index, entry in enumerate(entries):
         where = f"changes[{index}]"
         entry = _mapping(where, entry)
