@@ -59,7 +59,11 @@ class LiquidPolicy(nn.Module):
         if hidden_state is None:
             hidden_state = features.new_zeros(features.shape[0], self.spec.hidden)
         dt_s = self.spec.step_s if dt_s is None else dt_s
-        return _Window.apply(self.spec, dt_s, features, hidden_state, *self.parameters())
+        if torch.is_grad_enabled():
+            return _Window.apply(self.spec, dt_s, features, hidden_state, *self.parameters())
+        arguments = _arguments(self.spec, dt_s, features, hidden_state, tuple(self.parameters()))
+        outputs, states = policy_outputs(*arguments)
+        return _tensor(outputs, features.device), _tensor(states[:, -1], features.device)
 
     def to_numpy(self) -> dict[str, np.ndarray]:
         """Return copies of the learnable tensors by name."""
@@ -83,24 +87,12 @@ class _Window(torch.autograd.Function):
         hidden_state: Tensor,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        params = _by_name(spec, parameters)
-        dtype = parameters[0].dtype
-        arguments = (
-            spec,
-            params,
-            _array(hidden_state.to(dtype)),
-            _array(features.to(dtype)),
-            dt_s,
-        )
-        if any(ctx.needs_input_grad):
-            outputs, last_state, ctx.trace = gradient.forward(*arguments)
-            # Saved by torch too, so that a change in place before backward is noticed.
-            ctx.save_for_backward(*parameters)
-            ctx.spec = spec
-            ctx.device, ctx.state_dtype = hidden_state.device, hidden_state.dtype
-        else:
-            outputs, states = policy_outputs(*arguments)
-            last_state = states[:, -1]
+        arguments = _arguments(spec, dt_s, features, hidden_state, parameters)
+        outputs, last_state, ctx.trace = gradient.forward(*arguments)
+        # Saved by torch too, so that a change in place before backward is noticed.
+        ctx.save_for_backward(*parameters)
+        ctx.spec = spec
+        ctx.device, ctx.state_dtype = hidden_state.device, hidden_state.dtype
         return _tensor(outputs, features.device), _tensor(last_state, features.device)
 
     @staticmethod
@@ -120,6 +112,19 @@ class _Window(torch.autograd.Function):
             for name, parameter in zip(ctx.spec.shapes(), parameters, strict=True)
         )
         return None, None, None, hidden_state, *by_parameter
+
+
+def _arguments(
+    spec: PolicySpec,
+    dt_s: float | np.ndarray,
+    features: Tensor,
+    hidden_state: Tensor,
+    parameters: tuple[Tensor, ...],
+) -> tuple[Any, ...]:
+    """Return what the kernels take, in the dtype of the parameters."""
+    dtype = parameters[0].dtype
+    state, inputs = _array(hidden_state.to(dtype)), _array(features.to(dtype))
+    return spec, _by_name(spec, parameters), state, inputs, dt_s
 
 
 def _by_name(spec: PolicySpec, parameters: tuple[Tensor, ...]) -> dict[str, np.ndarray]:

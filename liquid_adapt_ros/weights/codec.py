@@ -40,14 +40,21 @@ class _Header:
 def encode(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
     """Return float32 tensors, and string metadata, as safetensors bytes.
 
-    Raises WeightFormatError for another dtype or a value that is not finite.
+    Raises WeightFormatError for another dtype, a value that is not finite, or more names and
+    metadata than a decoder accepts.
     """
     for name, tensor in tensors.items():
         if tensor.dtype != np.float32:
             raise WeightFormatError(f"{name}: dtype {tensor.dtype}, expected float32")
         _check_finite(name, tensor)
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return save(contiguous, None if metadata is None else dict(metadata))
+    payload = save(contiguous, None if metadata is None else dict(metadata))
+    header_bytes = int.from_bytes(payload[:LENGTH_BYTES], "little")
+    if header_bytes > MAX_HEADER_BYTES:
+        raise WeightFormatError(
+            f"header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are allowed"
+        )
+    return payload
 
 
 def decode(
