@@ -113,8 +113,8 @@ class CameraConfig:
     horizontal_fov_rad: float = 1.05
     rate_hz: float = 30.0
     latency_s: float = 0.02
-    position_m: Vector3 = (-0.80, 0.40, 1.20)
-    look_at_m: Vector3 = (-0.25, 0.55, 0.42)
+    position_m: Vector3 = (-0.80, 0.46, 1.20)
+    look_at_m: Vector3 = (-0.25, 0.545, 0.42)
     mount_rotation_rad: Vector3 = (0.0, 0.0, 0.0)
     mount_translation_m: Vector3 = (0.0, 0.0, 0.0)
     noise: DepthNoiseConfig = field(default_factory=DepthNoiseConfig)

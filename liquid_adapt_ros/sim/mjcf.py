@@ -138,7 +138,7 @@ def _base() -> str:
         rgba="0.25 0.25 0.27 1"/>
       {casters}{wheels}{_bin()}
       <body name="mast">
-        <geom type="capsule" size="0.015" fromto="-0.36 0.16 0.30 -0.82 0.40 1.22" mass="1"
+        <geom type="capsule" size="0.015" fromto="-0.36 0.16 0.30 -0.82 0.45 1.22" mass="1"
           rgba="0.5 0.5 0.5 1"/>
       </body>
       <site name="imu" pos="0 0 0.15"/>

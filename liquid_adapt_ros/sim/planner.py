@@ -28,8 +28,8 @@ TILT_GAIN_PER_S = 6.0
 POSTURE_GAIN_PER_S = 1.0
 DAMPING = 0.03
 
-HOME_M = (-0.20, 0.50, 0.56)
-FIRST_REACH_X_M = -0.30  # upstream of this the tool waits for the object to come
+HOME_M = (-0.05, 0.50, 0.56)
+FIRST_REACH_X_M = -0.15  # upstream of this the tool waits for the object to come
 LAST_REACH_X_M = 0.55
 HOVER_M = 0.07  # above the object's top
 FUNNEL_M = (0.008, 0.05)  # horizontal error at which the tool is down, and where it starts down
@@ -106,9 +106,9 @@ class Planner:
             return None
         by_id = {item.object_id: item for item in state.objects if item.on_belt}
         followed = by_id.get(self._object_id)
-        if followed is not None and self._phase in (Phase.APPROACH, Phase.DESCEND):
-            if followed.position[0] < LAST_REACH_X_M:
-                return followed
+        picking = self._phase in (Phase.APPROACH, Phase.DESCEND)
+        if picking and followed is not None and followed.position[0] < LAST_REACH_X_M:
+            return followed
         target = select_target(state.objects, state.held_id)
         if target is None or _meeting_x(target, state) > LAST_REACH_X_M:
             self._object_id = None

@@ -40,7 +40,7 @@ class CameraSample:
 
 @dataclass(frozen=True)
 class Truth:
-    """What no sensor says: the target now (position (3,) in base_link), and who drove this tick."""
+    """What no sensor says: the target now (position (3,) in base_link), who drove this tick."""
 
     target_id: int | None
     target_position: np.ndarray | None

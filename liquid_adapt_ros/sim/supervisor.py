@@ -1,4 +1,4 @@
-"""Who drives: the policy while it stays near the planner, else the planner; and whose pick it is."""
+"""Who drives: the policy while it is near the planner, else the planner; and whose pick it is."""
 
 import numpy as np
 
@@ -20,8 +20,8 @@ class Supervisor:
     def driver(self, time_s: float, command: Command | None, planned: PlannerAction) -> str:
         """'policy' or 'planner' for the tick that starts at time_s.
 
-        The policy drives while max |its joint velocity - the planner's| is within the bound and all
-        its numbers are finite; otherwise the planner does, for takeover_s at least.
+        The policy drives while max |its joint velocity - the planner's| is within the bound and
+        all its numbers are finite; otherwise the planner does, for takeover_s at least.
         """
         if command is None:
             return "planner"

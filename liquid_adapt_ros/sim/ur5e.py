@@ -1,8 +1,8 @@
 """Universal Robots UR5e: kinematics, masses, inertias and limits as published.
 
 Sources: Universal Robots, "DH parameters for calculations of kinematics and dynamics" (DH table,
-masses, centres of mass); Universal_Robots_ROS2_Description config/ur5e/physical_parameters.yaml and
-joint_limits.yaml, BSD-3 (inertia tensors, torque and velocity limits).
+masses, centres of mass); Universal_Robots_ROS2_Description config/ur5e, BSD-3:
+physical_parameters.yaml and joint_limits.yaml (inertia tensors, torque and velocity limits).
 Standard DH: T_i = RotZ(theta_i) TransZ(d_i) TransX(a_i) RotX(alpha_i).
 """
 

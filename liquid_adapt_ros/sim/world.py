@@ -177,7 +177,7 @@ class ConveyorWorld:
         return (position - self.data.xpos[self._base_body]) @ rotation
 
     def imu_truth(self) -> tuple[np.ndarray, np.ndarray]:
-        """Specific force and angular velocity (3,) of the chassis at the start of the last step."""
+        """Specific force and angular velocity (3,) of the chassis as the last step began."""
         return self.data.sensordata[:3].copy(), self.data.sensordata[3:6].copy()
 
     def objects(self) -> tuple[ObjectState, ...]:
