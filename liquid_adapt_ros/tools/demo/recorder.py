@@ -1,0 +1,138 @@
+"""The node that listens: it appends what arrives to a Recording and does nothing else.
+
+It shares two cores with the stack, so that it subscribes only to what the report needs and leaves
+every calculation for after the run.
+"""
+
+import json
+import time
+from types import TracebackType
+from typing import Any
+
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from liquid_adapt_ros.msg import AdaptationStatus, FusedState, PolicyAction
+from liquid_adapt_ros.tools.demo.recording import (
+    NANOSECONDS,
+    Action,
+    Detection,
+    FusedSample,
+    JointStateArrival,
+    Recording,
+    TrainerStatus,
+)
+
+# Best effort takes from reliable publishers too; 2 s of the 100 Hz streams may queue up.
+_STREAM = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
+_REPORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+_LEARNING_TOPICS = ("fused_state", "policy_action", "adaptation_status")
+
+
+class Recorder:
+    """A node of its own context in `domain`; `recording` grows while `spin` runs."""
+
+    def __init__(self, domain: int):
+        self.recording = Recording()
+        self._context = Context()
+        rclpy.init(
+            context=self._context,
+            domain_id=domain,
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        self._node = Node("demo_recorder", context=self._context, start_parameter_services=False)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        for kind, topic, take, quality in (
+            (JointState, "joint_states", self._take_joint_state, _STREAM),
+            (FusedState, "fused_state", self._take_fused_state, _STREAM),
+            (PolicyAction, "policy_action", self._take_action, _STREAM),
+            (PoseStamped, "object_pose", self._take_detection, _REPORT),
+            (AdaptationStatus, "adaptation_status", self._take_status, _REPORT),
+            (String, "sim/truth", self._take_truth, _REPORT),
+        ):
+            self._node.create_subscription(kind, topic, take, quality)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def spin(self, duration_s: float) -> None:
+        """Take messages for this long."""
+        deadline = time.monotonic() + duration_s
+        while (remaining_s := deadline - time.monotonic()) > 0.0:
+            self._executor.spin_once(timeout_sec=remaining_s)
+
+    def hears_the_learning_nodes(self) -> bool:
+        """Whether each learning node is configured: the publisher of its topic is discovered."""
+        return all(map(self._node.count_publishers, _LEARNING_TOPICS))
+
+    def _take_joint_state(self, message: JointState, info: dict[str, Any]) -> None:
+        self.recording.joint_states.append(JointStateArrival(_stamp_ns(message), _arrival(info)))
+
+    def _take_fused_state(self, message: FusedState, info: dict[str, Any]) -> None:
+        self.recording.fused.append(
+            FusedSample(_stamp_ns(message), _arrival(info), message.features)
+        )
+
+    def _take_action(self, message: PolicyAction, info: dict[str, Any]) -> None:
+        position = message.predicted_position
+        self.recording.actions.append(
+            Action(
+                stamp_ns=_stamp_ns(message),
+                arrival_ns=_arrival(info),
+                predicted_position=(position.x, position.y, position.z),
+                horizon_s=message.horizon_s,
+                weight_version=message.weight_version,
+                safe_stop=message.safe_stop,
+            )
+        )
+
+    def _take_detection(self, message: PoseStamped) -> None:
+        position = message.pose.position
+        self.recording.detections.append(
+            Detection(_stamp_ns(message), (position.x, position.y, position.z))
+        )
+
+    def _take_status(self, message: AdaptationStatus) -> None:
+        self.recording.status.append(
+            TrainerStatus(
+                stamp_ns=_stamp_ns(message),
+                adapted_rmse_m=message.adapted_rmse_m,
+                frozen_rmse_m=message.frozen_rmse_m,
+                gain_percent=message.gain_percent,
+                weight_version=message.weight_version,
+                accepted=message.accepted,
+                rejected=message.rejected,
+                rolled_back=message.rolled_back,
+                reason=message.reason,
+            )
+        )
+
+    def _take_truth(self, message: String) -> None:
+        self.recording.truth.append(json.loads(message.data))
+
+
+def _stamp_ns(message: Any) -> int:
+    stamp = message.header.stamp
+    return stamp.sec * NANOSECONDS + stamp.nanosec
+
+
+def _arrival(info: dict[str, Any]) -> int:
+    return info["received_timestamp"]
