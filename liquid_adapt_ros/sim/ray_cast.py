@@ -3,8 +3,8 @@
 A ray costs 150 ns and more whatever it meets, and most pixels lie on a flat face all around. So
 every other pixel of every other row is cast first; where the four corners of such a cell lie on
 the same flat face the three pixels between them are filled in without a ray, and all others are
-cast. The filling is exact: on a plane 1/z is affine in the pixel coordinates. What it can miss is a
-thing narrower than two pixels that lies wholly between the corners.
+cast. The filling is exact: on a plane 1/z is affine in the pixel coordinates. What it can miss is
+a thing narrower than two pixels that lies wholly between the corners.
 """
 
 import mujoco
