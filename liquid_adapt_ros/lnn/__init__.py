@@ -3,8 +3,9 @@
 spec             sizes, names and ranges of one policy
 time_constants   the bounded time constants of the cell
 initialisation   random initial weights
-kernel           the core (RK4) and the head over a window of samples
-streaming        the same, one sample at a time without allocation
+kernel           the core (RK4) over a window of samples
+head             policy features and readout, and the whole policy over a window
+streaming        the whole policy one sample at a time, without allocation
 gradient         exact analytic gradients of the window form
 torch_policy     the policy as a torch module (the only file here that imports torch)
 """

@@ -84,11 +84,14 @@ class StreamingPolicy:
             dt_s = self.spec.step_s
         substeps = math.ceil(dt_s / self._longest_step_s)
         features = np.ascontiguousarray(features, np.float32)
-        outputs, state = self._step(self._hidden_state, features, dt_s, substeps)
+        # What is not finite is told in the output, not in a warning.
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs, state = self._step(self._hidden_state, features, dt_s, substeps)
+            outputs = self._output_mean + self._output_scale * outputs
         finite = bool(np.isfinite(outputs).all() and np.isfinite(state).all())
         if finite:
             self._hidden_state[:] = state
-        return self._physical(self._output_mean + self._output_scale * outputs, finite)
+        return self._physical(outputs, finite)
 
     def _physical(self, outputs: np.ndarray, finite: bool) -> PolicyOutput:
         slices = self._slices
