@@ -61,8 +61,3 @@ def policy_outputs(
 def denormalise(norm: Params, outputs: np.ndarray) -> np.ndarray:
     """Return physical outputs (..., O) of normalised ones."""
     return norm["norm.output_mean"] + norm["norm.output_scale"] * outputs
-
-
-def normalise_features(norm: Params, features: np.ndarray) -> np.ndarray:
-    """Return (features - mean) / scale (..., F)."""
-    return (features - norm["norm.feature_mean"]) / norm["norm.feature_scale"]

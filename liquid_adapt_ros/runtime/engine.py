@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from liquid_adapt_ros.lnn.head import denormalise
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.lnn.streaming import StreamingStep
 
@@ -44,8 +45,7 @@ class StreamingPolicy:
     ) -> None:
         spec.check_norm(norm)
         self.spec = spec
-        self._output_mean = np.array(norm["norm.output_mean"])
-        self._output_scale = np.array(norm["norm.output_scale"])
+        self._norm = {name: np.array(tensor) for name, tensor in norm.items()}
         self._slices = spec.layout.slices()
         self._hidden_state = np.zeros(spec.hidden, np.float32)
         self._step = StreamingStep(spec, params)
@@ -87,7 +87,7 @@ class StreamingPolicy:
         # What is not finite is told in the output, not in a warning.
         with np.errstate(over="ignore", invalid="ignore"):
             outputs, state = self._step(self._hidden_state, features, dt_s, substeps)
-            outputs = self._output_mean + self._output_scale * outputs
+            outputs = denormalise(self._norm, outputs)
         finite = bool(np.isfinite(outputs).all() and np.isfinite(state).all())
         if finite:
             self._hidden_state[:] = state
