@@ -35,11 +35,13 @@ class Parameter:
 
     Arguments:
         name: the ROS name; a unit belongs in it (`timeout_s`).
-        default: its value fixes the type; arrays are non-empty tuples, whose length is kept.
+        default: its value fixes the type; arrays are non-empty tuples, whose length is kept
+            unless any_length.
         description: one sentence with the unit, shown by `ros2 param describe`.
         minimum, maximum: inclusive bounds of a number, or of each element of an array.
         read_only: True if it can only be set at start.
         choices: the values allowed, for strings.
+        any_length: True if an array may have another length than its default.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Parameter:
     maximum: float | None = None
     read_only: bool = False
     choices: tuple[str, ...] = ()
+    any_length: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """The ROS descriptor: description, range, read-only flag and other constraints."""
@@ -75,7 +78,8 @@ class Parameter:
 
     def refusal(self, value: Value) -> str:
         """Why `value` can't be taken, or an empty string if it can."""
-        if isinstance(self.default, tuple) and len(value) != len(self.default):
+        is_array = isinstance(self.default, tuple)
+        if is_array and not self.any_length and len(value) != len(self.default):
             return f"{self.name} needs {len(self.default)} elements, not {len(value)}"
         for element in value if isinstance(value, tuple) else (value,):
             if isinstance(element, float) and not math.isfinite(element):
@@ -93,7 +97,8 @@ class Parameter:
             return f"one of {', '.join(self.choices)}"
         if isinstance(self.default, tuple) and not isinstance(self.default[0], str):
             bounds = f"[{self.minimum}, {self.maximum}]"
-            return f"{len(self.default)} elements, each in {bounds} (None: no bound)"
+            length = "any number of" if self.any_length else len(self.default)
+            return f"{length} elements, each in {bounds} (None: no bound)"
         return ""
 
 
