@@ -20,20 +20,26 @@ class ConfigError(ValueError):
 
 def require(name: str, value: object, low: float, high: float) -> None:
     """Raise ConfigError unless every number in value is finite and in [low, high]."""
-    numbers = np.asarray(value, dtype=float)
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name} = {value!r}: must be numeric") from error
     if not np.all(np.isfinite(numbers)) or np.any(numbers < low) or np.any(numbers > high):
         raise ConfigError(f"{name} = {value}: must lie in [{low:g}, {high:g}]")
 
 
 def require_range(name: str, value: tuple[float, float], low: float, high: float) -> None:
     """Raise ConfigError unless value is (a, b) with low <= a <= b <= high."""
-    if len(value) != 2 or value[0] > value[1]:
-        raise ConfigError(f"{name} = {value}: must be (smallest, largest)")
+    require_length(name, value, 2)
     require(name, value, low, high)
+    if value[0] > value[1]:
+        raise ConfigError(f"{name} = {value}: must be (smallest, largest)")
 
 
 def require_length(name: str, value: tuple, length: int) -> None:
-    """Raise ConfigError unless value has that many elements."""
+    """Raise ConfigError unless value is a tuple of that many elements."""
+    if not isinstance(value, tuple):
+        raise ConfigError(f"{name} = {value!r}: must be a list of {length} numbers")
     if len(value) != length:
         raise ConfigError(f"{name} = {value}: must have {length} elements, has {len(value)}")
 

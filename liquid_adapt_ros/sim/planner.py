@@ -3,8 +3,9 @@
 Each tick it chooses a phase and a goal for the lip of the suction cup, turns the error into a
 velocity (in cylindrical coordinates about the arm, so that it swings around itself), adds the
 belt's velocity where it follows an object, and solves for joint velocities by damped least squares
-with the tool pointing down. Apart from the phase it keeps no state: the action follows from the
-world as it is, so it can take over from, or hand over to, anyone at any tick.
+with the tool pointing down. It remembers its phase and its last action (for the acceleration
+limits, which count from what it wanted, not from what someone else did): what it wants is its own
+opinion of the world as it is, whoever drives.
 """
 
 import math
@@ -79,6 +80,8 @@ class Planner:
         self._object_id: int | None = None
         self._lift_from_z = 0.0
         self._held_height_m = 0.0
+        self._last_joint_velocity = np.zeros(6)
+        self._last_forward = 0.0
 
     def step(self, state: WorldState) -> PlannerAction:
         """The action for this state of the world."""
@@ -93,7 +96,7 @@ class Planner:
             goal, feed_forward, gripper = self._carry_or_return(state, lip)
         velocity = _velocity_towards(goal, lip) + feed_forward
         return PlannerAction(
-            joint_velocity=_joint_velocity(state, velocity),
+            joint_velocity=self._limited(_joint_velocity(state, velocity)),
             base_twist=self._base_twist(state),
             gripper=gripper,
             phase=self._phase,
@@ -152,10 +155,18 @@ class Planner:
         else:
             wanted = min(max(-1.5 * x, -BASE_RETURN_SPEED_M_S), BASE_RETURN_SPEED_M_S)
         step = BASE_ACCELERATION_M_S2 * TICK_S
-        last = state.base_command[0]
-        forward = last + min(max(wanted - last, -step), step)
+        forward = self._last_forward + min(max(wanted - self._last_forward, -step), step)
+        self._last_forward = forward
         turn = -2.0 * yaw - 8.0 * forward * y
         return np.array((forward, min(max(turn, -0.3), 0.3)))
+
+    def _limited(self, wanted: np.ndarray) -> np.ndarray:
+        """Joint velocities (6,) towards those wanted, within the acceleration limit."""
+        change = wanted - self._last_joint_velocity
+        change_max = JOINT_ACCELERATION_MAX_RAD_S2 * TICK_S
+        change *= min(1.0, change_max / max(float(np.abs(change).max()), 1e-9))
+        self._last_joint_velocity = self._last_joint_velocity + change
+        return self._last_joint_velocity
 
 
 def _above(
@@ -186,7 +197,7 @@ def _velocity_towards(goal: np.ndarray, lip: np.ndarray) -> np.ndarray:
     """Velocity (3,) m/s of the lip that ends at the goal without exceeding speed and braking."""
     x, y, z = (lip - mjcf.ARM_BASE_M).tolist()
     goal_x, goal_y, goal_z = (goal - mjcf.ARM_BASE_M).tolist()
-    radius, goal_radius = math.hypot(x, y), math.hypot(goal_x, goal_y)
+    radius, goal_radius = max(math.hypot(x, y), 1e-6), math.hypot(goal_x, goal_y)
     angle = math.atan2(x * goal_y - y * goal_x, x * goal_x + y * goal_y)
     error = (goal_radius - radius, radius * angle, goal_z - z)
     length = math.sqrt(error[0] ** 2 + error[1] ** 2 + error[2] ** 2)
@@ -201,7 +212,7 @@ def _velocity_towards(goal: np.ndarray, lip: np.ndarray) -> np.ndarray:
 
 
 def _joint_velocity(state: WorldState, velocity: np.ndarray) -> np.ndarray:
-    """Joint velocities (6,) that move the lip so, tool kept pointing down, within the limits.
+    """Joint velocities (6,) that move the lip so, tool kept pointing down.
 
     Damped least squares on five rows (the turn about the tool's own axis is free, and drifts back
     to wrist_3 = 0); Nakamura and Hanafusa, J. Dyn. Sys. Meas. Control 108(3), 1986.
@@ -218,8 +229,4 @@ def _joint_velocity(state: WorldState, velocity: np.ndarray) -> np.ndarray:
     gram = jacobian @ jacobian.T
     gram.flat[::6] += DAMPING**2
     wanted = posture + jacobian.T @ np.linalg.solve(gram, task - jacobian @ posture)
-    wanted *= min(1.0, JOINT_VELOCITY_MAX_RAD_S / max(float(np.abs(wanted).max()), 1e-9))
-    change = wanted - state.joint_command
-    change_max = JOINT_ACCELERATION_MAX_RAD_S2 * TICK_S
-    change *= min(1.0, change_max / max(float(np.abs(change).max()), 1e-9))
-    return state.joint_command + change
+    return wanted * min(1.0, JOINT_VELOCITY_MAX_RAD_S / max(float(np.abs(wanted).max()), 1e-9))

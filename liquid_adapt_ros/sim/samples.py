@@ -18,6 +18,13 @@ class Command:
     base_twist: np.ndarray
     gripper: float
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a wrong shape; whether numbers are finite is left to who obeys."""
+        for name, size in (("joint_velocity", 6), ("base_twist", 2)):
+            shape = np.shape(getattr(self, name))
+            if shape != (size,):
+                raise ValueError(f"command.{name} has shape {shape}: must be ({size},)")
+
 
 @dataclass(frozen=True)
 class OdomSample:

@@ -13,6 +13,7 @@ from liquid_adapt_ros.sim.suction import Suction
 
 SETTLING_STEPS = 100
 LOST_BELOW_Z_M = 0.30
+LOST_AFTER_S = 2.0
 IN_BIN_S = 0.6  # an object rests in the bin for so long before it is taken away
 
 
@@ -20,7 +21,6 @@ IN_BIN_S = 0.6  # an object rests in the bin for so long before it is taken away
 class WorldState:
     """The truth at one instant, positions in base_link.
 
-    joint_command, base_command: what was applied last, (6,) rad/s and (m/s, rad/s).
     base_pose: (x, y, yaw) in odom. base_twist: (forward m/s, yaw rad/s).
     tool_position: lip of the suction cup, (3,) m.
     belt_velocity: of the belt's surface as seen from base_link, (3,) m/s.
@@ -29,8 +29,6 @@ class WorldState:
     time_s: float
     joint_position: np.ndarray
     joint_velocity: np.ndarray
-    joint_command: np.ndarray
-    base_command: np.ndarray
     base_pose: np.ndarray
     base_twist: np.ndarray
     tool_position: np.ndarray
@@ -55,8 +53,8 @@ class ConveyorWorld:
         self.suction = Suction(self.model, self.data, self.pool)
         self._spawner = Spawner(config.objects, rng)
         self._payload_kg = 0.0
-        self._base_command = np.zeros(2)
         self._binned_at_s: dict[int, float] = {}
+        self._off_belt_since_s: dict[int, float] = {}
         self._binned: list[int] = []
         self._lost: list[int] = []
         for _ in range(SETTLING_STEPS):
@@ -88,8 +86,7 @@ class ConveyorWorld:
         """
         limit = ur5e.MAX_VELOCITY_RAD_S[0]
         self.data.ctrl[:6] = np.clip(joint_velocity, -limit, limit)
-        self._base_command = np.array(base_twist, dtype=float)
-        forward, yaw = self._base_command
+        forward, yaw = base_twist
         turn = 0.5 * yaw * mjcf.WHEEL_TRACK_M
         self.data.ctrl[6] = (forward - turn) / mjcf.WHEEL_RADIUS_M
         self.data.ctrl[7] = (forward + turn) / mjcf.WHEEL_RADIUS_M
@@ -151,10 +148,23 @@ class ConveyorWorld:
                     self.pool.park(slot)
             elif self._in_bin(position):
                 self._binned_at_s[object_id] = self.time_s
+                self._off_belt_since_s.pop(object_id, None)
                 self._binned.append(object_id)
-            elif position[0] > mjcf.BELT_X_M[1] or position[2] < LOST_BELOW_Z_M:
+            elif position[0] > mjcf.BELT_X_M[1] or self._fell(slot):
                 self._lost.append(object_id)
                 self.pool.park(slot)
+
+    def _fell(self, slot: int) -> bool:
+        """Whether an object lies on the floor, or hangs about off the belt for long."""
+        object_id = self.pool.object_id[slot]
+        if self._on_belt(slot):
+            self._off_belt_since_s.pop(object_id, None)
+            return False
+        since_s = self._off_belt_since_s.setdefault(object_id, self.time_s)
+        fell = self.pool.position(slot)[2] < LOST_BELOW_Z_M or self.time_s - since_s > LOST_AFTER_S
+        if fell:
+            del self._off_belt_since_s[object_id]
+        return fell
 
     def _in_bin(self, position: np.ndarray) -> bool:
         if position[2] > mjcf.BIN_RIM_Z_M:
@@ -214,8 +224,6 @@ class ConveyorWorld:
             time_s=self.time_s,
             joint_position=data.qpos[self._arm_qpos],
             joint_velocity=data.qvel[self._arm_dof],
-            joint_command=data.ctrl[:6].copy(),
-            base_command=self._base_command,
             base_pose=np.array((data.qpos[qpos], data.qpos[qpos + 1], yaw)),
             base_twist=np.array((linear[0], yaw_rate)),
             tool_position=self.to_base(data.site_xpos[self._tool_site]),
