@@ -75,7 +75,7 @@ class InputGuard:
         return ""
 
     def allow_restart(self) -> None:
-        """Let the next stamp be older than the newest (the sender was silent: it may be another)."""
+        """Let the next stamp be older than the newest (after a silence: a new sender)."""
         self._may_restart = True
 
     def reset(self) -> None:

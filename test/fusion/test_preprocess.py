@@ -35,7 +35,7 @@ def test_point_grid_is_the_mean_back_projection_of_each_block():
 @given(height=st.integers(24, 500), width=st.integers(32, 650), focal=st.floats(0.5, 2.0))
 def test_any_picture_size_sees_a_plane_where_it_is(height, width, focal):
     """Points of the plane z = 1 + 0.2 x + 0.1 y stay on it, whatever the camera."""
-    intrinsics = camera_matrix(height, width, focal * width)
+    intrinsics = camera_matrix(height, width, focal * max(height, width))
     x = (np.arange(width) - intrinsics[0, 2]) / intrinsics[0, 0]
     y = (np.arange(height) - intrinsics[1, 2]) / intrinsics[1, 1]
     depth = 1.0 / (1.0 - 0.2 * x[None, :] - 0.1 * y[:, None])
