@@ -44,7 +44,7 @@ class BeltSpeed:
 def belt_speed(recording: Recording) -> BeltSpeed:
     """True and implied belt speed at the instants of sim/truth."""
     truth = recording.truth
-    actions = [action for action in recording.actions if not action.safe_stop]
+    actions = [action for action in recording.actions if action.predicts]
     stamps_s = np.array([action.stamp_ns / NANOSECONDS for action in actions])
     predicted = []
     for index, sample in enumerate(truth):

@@ -100,7 +100,6 @@ class Recorder:
                 predicted_position=(position.x, position.y, position.z),
                 horizon_s=message.horizon_s,
                 weight_version=message.weight_version,
-                safe_stop=message.safe_stop,
             )
         )
 

@@ -4,6 +4,7 @@ Stamps and arrival times are whole nanoseconds; stamps count in simulated time, 
 wall-clock time at which DDS received the message.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,7 +38,11 @@ class Action(NamedTuple):
     predicted_position: tuple[float, float, float]
     horizon_s: float
     weight_version: int
-    safe_stop: bool
+
+    @property
+    def predicts(self) -> bool:
+        """Whether there is a prediction: a stop on unusable input has none (NaN)."""
+        return all(map(math.isfinite, self.predicted_position))
 
 
 class Detection(NamedTuple):

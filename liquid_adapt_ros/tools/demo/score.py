@@ -70,7 +70,7 @@ def score(recording: Recording, frozen: StreamingPolicy) -> ErrorSeries:
         frozen: the shipped network in its initial state; it is stepped through the run.
     """
     frozen_positions = _frozen_positions(recording.fused, frozen)
-    actions = [a for a in recording.actions if not a.safe_stop and a.stamp_ns in frozen_positions]
+    actions = [a for a in recording.actions if a.predicts and a.stamp_ns in frozen_positions]
     if not actions or not recording.detections:
         return ErrorSeries(np.empty(0), np.empty(0), np.empty(0))
     stamps_ns = np.array([action.stamp_ns for action in actions], np.int64)
