@@ -1,0 +1,88 @@
+"""The tests' own side of the conversation with nodes that run as processes."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from liquid_adapt_ros.nodes import qos
+
+
+class Probe(Node):
+    """Publishes, records what it receives and waits for conditions."""
+
+    def __init__(self) -> None:
+        super().__init__("probe")
+        self._own_executor = SingleThreadedExecutor()
+        self._own_executor.add_node(self)
+        self.statuses: dict[str, DiagnosticStatus] = {}
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_status, qos.REPORT)
+
+    def now_ns(self) -> int:
+        """The system clock [ns]."""
+        return self.get_clock().now().nanoseconds
+
+    def record(self, message_type: Any, topic: str, profile: Any) -> list[Any]:
+        """Subscribe; returns the list that messages are appended to."""
+        received: list[Any] = []
+        self.create_subscription(message_type, topic, received.append, profile)
+        return received
+
+    def call(self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0) -> Any:
+        """Call a service and return its response."""
+        client = self.create_client(service_type, name)
+        assert self.spin_until(client.service_is_ready, timeout_s), f"no service {name}"
+        future = client.call_async(request)
+        assert self.spin_until(future.done, timeout_s), f"no answer from {name}"
+        self.destroy_client(client)
+        return future.result()
+
+    def spin_for(self, duration_s: float) -> None:
+        """Serve callbacks for a time."""
+        self.spin_until(lambda: False, duration_s)
+
+    def spin_until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> bool:
+        """Serve callbacks until `condition()` is true; returns whether it became so."""
+        end = time.monotonic() + timeout_s
+        while not condition():
+            left = end - time.monotonic()
+            if left <= 0.0:
+                return False
+            self._own_executor.spin_once(timeout_sec=min(left, 0.02))
+        return True
+
+    def value(self, node: str, key: str) -> str:
+        """The value of `key` in the newest status of `node`; "0" if it isn't there."""
+        status = self.statuses.get(f"/{node}", DiagnosticStatus())
+        return next((v.value for v in status.values if v.key == key), "0")
+
+    def message(self, node: str) -> str:
+        """The newest status message of `node`."""
+        return self.statuses.get(f"/{node}", DiagnosticStatus()).message
+
+    def _on_status(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.statuses[status.name] = status
+
+
+@contextmanager
+def ros_probe() -> Iterator[Probe]:
+    """A probe in the ROS domain of the environment."""
+    rclpy.init()
+    probe = Probe()
+    try:
+        yield probe
+    finally:
+        probe.destroy_node()
+        rclpy.shutdown()
+
+
+def maps_torch(pid: int) -> bool:
+    """Whether a process has anything of torch mapped into its memory."""
+    return "torch" in Path(f"/proc/{pid}/maps").read_text()
