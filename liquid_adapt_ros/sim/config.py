@@ -37,8 +37,8 @@ def require_range(name: str, value: tuple[float, float], low: float, high: float
 
 
 def require_length(name: str, value: tuple, length: int) -> None:
-    """Raise ConfigError unless value is a tuple of that many elements."""
-    if not isinstance(value, tuple):
+    """Raise ConfigError unless value is a sequence of that many elements."""
+    if not isinstance(value, (tuple, list, np.ndarray)):
         raise ConfigError(f"{name} = {value!r}: must be a list of {length} numbers")
     if len(value) != length:
         raise ConfigError(f"{name} = {value}: must have {length} elements, has {len(value)}")
