@@ -10,7 +10,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
-from liquid_adapt_ros.tools.stack import PACKAGE, SIMULATOR, STACK, StackNode, parameter_file
+from liquid_adapt_ros.share import PACKAGE
+from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, StackNode, parameter_file
 
 RESPAWN_DELAY_S = 2.0
 

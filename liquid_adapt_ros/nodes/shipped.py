@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from liquid_adapt_ros.nodes.parameters import Parameter
-from liquid_adapt_ros.tools.stack import share_folder
+from liquid_adapt_ros.share import share_folder
 
 MODEL_FILE = Parameter(
     "model_file",

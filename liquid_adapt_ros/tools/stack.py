@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = "liquid_adapt_ros"
+from liquid_adapt_ros.share import PACKAGE, share_folder
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,6 @@ LEARNING_NODES = (
     StackNode("online_trainer", "online_trainer"),
 )
 STACK = (SIMULATOR, *LEARNING_NODES)
-
-
-def share_folder() -> Path:
-    """The folder that holds config/, launch/ and models/.
-
-    It is the repository when this module runs from there, else the installed package's share.
-    """
-    repository = Path(__file__).parents[2]
-    if (repository / "package.xml").is_file():
-        return repository
-    from ament_index_python.packages import get_package_share_directory
-
-    return Path(get_package_share_directory(PACKAGE))
 
 
 def parameter_file() -> Path:

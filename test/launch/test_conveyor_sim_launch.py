@@ -17,7 +17,8 @@ from launch.actions import DeclareLaunchArgument
 from launch_ros.actions import Node
 
 import launch
-from liquid_adapt_ros.tools.stack import STACK, parameter_file, share_folder
+from liquid_adapt_ros.share import share_folder
+from liquid_adapt_ros.tools.stack import STACK, parameter_file
 
 LAUNCH_FILE = share_folder() / "launch" / "conveyor_sim.launch.py"
 RUN = """

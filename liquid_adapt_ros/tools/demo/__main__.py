@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.sim.config import ConfigError
 from liquid_adapt_ros.tools.demo.report import Report
 from liquid_adapt_ros.tools.demo.run import RunSettings, StackError, run
 from liquid_adapt_ros.tools.demo.summary import summarise, write_summary
-from liquid_adapt_ros.tools.stack import scenario_file, share_folder
+from liquid_adapt_ros.tools.stack import scenario_file
 from liquid_adapt_ros.weights.codec import WeightFormatError
 
 _EXIT_FAILED = 1
