@@ -1,0 +1,120 @@
+"""models/README.md, written from measured figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from liquid_adapt_ros.tools.pretrain.settings import PretrainSettings
+
+_CARD = """# The shipped model
+
+Written by `make pretrain`; do not edit. Two files that belong together:
+`conveyor_encoder.onnx` (RGB-D picture to 128 numbers, {encoder_parameters}) and
+`conveyor_policy.safetensors` (liquid core and head, 140 features to 12 outputs, with the
+normalisation and a fingerprint that covers sizes, encoder and normalisation).
+
+## What it was trained on
+{episodes} simulated episodes of {episode_s:g} s ({pictures} pictures), seed {seed}, drawn by
+`sim/randomisation.py` over the nominal ranges of belt, objects, light and camera mount. The
+planner drives; in {noisy_percent:.0f} % of the episodes noise of {noise:g} rad/s is added to its
+joint velocities (and a little to the base's). Labels are the simulator's truth.
+
+## How well it does
+On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
+the code that runs on the robot: position of the target {horizon:g} s ahead in base_link, distance
+in space, over all samples whose target is still the target by then.
+
+| | planner drives | policy drives, supervised |
+|---|---|---|
+| position error, RMSE | {planner[position_rmse_m]:.1f} mm | {policy[position_rmse_m]:.1f} mm |
+| without the first 0.3 s of each target, RMSE | {planner[position_settled_rmse_m]:.1f} mm | \
+{policy[position_settled_rmse_m]:.1f} mm |
+| median, 95th percentile | {planner[position_median_m]:.1f}, {planner[position_p95_m]:.1f} mm | \
+{policy[position_median_m]:.1f}, {policy[position_p95_m]:.1f} mm |
+| RMSE per episode: smallest, median, largest | {planner[episode_rmse_min_m]:.1f}, \
+{planner[episode_rmse_median_m]:.1f}, {planner[episode_rmse_max_m]:.1f} mm | \
+{policy[episode_rmse_min_m]:.1f}, {policy[episode_rmse_median_m]:.1f}, \
+{policy[episode_rmse_max_m]:.1f} mm |
+| joint velocity against the planner's, RMSE | {planner[joint_velocity_rmse_rad_s]:.3f} rad/s | \
+{policy[joint_velocity_rmse_rad_s]:.3f} rad/s |
+| base velocity against the planner's, RMSE | {planner[base_linear_rmse_m_s]:.3f} m/s | \
+{policy[base_linear_rmse_m_s]:.3f} m/s |
+| suction switched otherwise than by the planner | {planner[gripper_wrong_percent]:.1f} % | \
+{policy[gripper_wrong_percent]:.1f} % |
+| samples | {planner[samples]} | {policy[samples]} |
+| time in which the policy drives; its picks of all objects | | \
+{policy[policy_drives_percent]:.0f} %; {policy[policy_picks]} of {policy[objects]} |
+
+## How long it took
+| stage | wall clock |
+|---|---|
+{durations}
+
+On {machine}. The encoder alone reads the target's present position out of a picture with a median
+error of {encoder_median:.1f} mm; ONNX Runtime and torch differ by at most {onnx_difference:.0e}.
+
+## Limits
+- Trained in simulation only, on one cell, one camera place and one arm; the pictures have no
+  shadows and no clutter. Outside the nominal ranges it gets worse: that is what online learning is
+  for.
+- Right after a change of target it answers for the old one until a picture shows the new.
+- The actions are the planner's, imitated; they need the supervisor.
+
+## Again
+`make pretrain` on the same version of the sources gives the same recordings. Weights agree closely
+but not to the last bit between machines: the order of sums in torch depends on threads and CPU.
+"""
+
+
+def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -> str:
+    """The card for the results of the pipeline's stages."""
+    recordings, encoder = results["recordings"], results["encoder"]
+    evaluation = results["evaluation"]
+    return _CARD.format(
+        encoder_parameters="0.80 M parameters",
+        episodes=recordings["episodes"],
+        episode_s=settings.data.episode_s,
+        pictures=recordings["pictures"],
+        seed=settings.seed,
+        noisy_percent=100.0 * settings.data.noisy_share,
+        noise=settings.data.noise_rad_s,
+        held_out=settings.evaluation.episodes,
+        held_out_s=settings.evaluation.episode_s,
+        horizon=0.3,
+        planner=_in_millimetres(evaluation["planner"]),
+        policy=_in_millimetres(evaluation["policy"]),
+        durations="\n".join(
+            f"| {name} | {result['duration_s'] / 60.0:.1f} min |"
+            for name, result in results.items()
+        ),
+        machine=machine_class(),
+        encoder_median=1000.0 * encoder["target_error_median_m"],
+        onnx_difference=encoder["onnx_difference"],
+    )
+
+
+def machine_class() -> str:
+    """What kind of machine this is, in words; never its name."""
+    if torch.cuda.is_available():
+        return f"one {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} {platform.machine()} CPU cores, no GPU"
+
+
+def _in_millimetres(figures: dict[str, float]) -> dict[str, float]:
+    lengths = {
+        name: 1000.0 * value
+        for name, value in figures.items()
+        if name.startswith(("position_", "episode_rmse_"))
+    }
+    return (
+        figures
+        | lengths
+        | {
+            "gripper_wrong_percent": 100.0 * figures["gripper_wrong_share"],
+            "policy_drives_percent": 100.0 * figures["policy_drives_share"],
+        }
+    )

@@ -1,0 +1,225 @@
+"""The stages of a run in their order, each with what decides its result."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
+from liquid_adapt_ros.lnn.spec import PolicySpec
+from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
+from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
+from liquid_adapt_ros.tools.pretrain.export import export_encoder
+from liquid_adapt_ros.tools.pretrain.model_card import model_card
+from liquid_adapt_ros.tools.pretrain.record import Recording, episode_folder, record_all
+from liquid_adapt_ros.tools.pretrain.sequences import embed, normalisation, policy_sequence
+from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
+from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
+from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
+from liquid_adapt_ros.tools.pretrain.train_policy import train_policy
+from liquid_adapt_ros.weights.atomic_file import write_atomically
+from liquid_adapt_ros.weights.fingerprint import file_sha256
+from liquid_adapt_ros.weights.model_file import ModelFile
+
+ENCODER_NAME, POLICY_NAME, CARD_NAME = (
+    "conveyor_encoder.onnx",
+    "conveyor_policy.safetensors",
+    "README.md",
+)
+Update = Callable[[int, int, str], None]  # done, in all, a line of text
+Progress = Callable[[str], AbstractContextManager[Update]]  # opens a bar with this title
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One run.
+
+    Attributes:
+        work: folder of the stages' artefacts.
+        models: folder that gets the finished files.
+        settings, machine: see there.
+        progress: shows progress.
+    """
+
+    work: Path
+    models: Path
+    settings: PretrainSettings
+    machine: Machine
+    progress: Progress
+
+    def run(self) -> dict[str, dict[str, Any]]:
+        """All stages; writes models/ and returns each stage's result by name."""
+        torch.set_num_threads(self.machine.threads)
+        results = {
+            "recordings": self._recordings.run(self._record),
+            "encoder": self._encoder.run(self._train_encoder),
+            "embeddings": self._embeddings.run(self._embed),
+            "policy": self._policy.run(self._train_policy),
+            "evaluation": self._evaluation.run(self._evaluate),
+        }
+        self._publish(results)
+        return results
+
+    # --- what decides each stage --------------------------------------------------------------
+
+    @property
+    def _spec(self) -> PolicySpec:
+        return PolicySpec(joint_names=JOINT_NAMES)
+
+    @cached_property
+    def _recordings(self) -> Stage:
+        sources = source_hash("sim", "fusion", "tools/pretrain/record.py")
+        return self._stage("recordings", sources, data=dataclasses.asdict(self.settings.data))
+
+    @cached_property
+    def _encoder(self) -> Stage:
+        names = ("encoder", "train_encoder", "pictures", "export")
+        sources = source_hash(*(f"tools/pretrain/{name}.py" for name in names))
+        return self._stage(
+            "encoder",
+            sources,
+            recordings=self._recordings.key,
+            encoder=dataclasses.asdict(self.settings.encoder),
+        )
+
+    @cached_property
+    def _embeddings(self) -> Stage:
+        return self._stage("embeddings", source_hash("fusion"), encoder=self._encoder.key)
+
+    @cached_property
+    def _policy(self) -> Stage:
+        sources = source_hash(
+            "lnn", "tools/pretrain/train_policy.py", "tools/pretrain/sequences.py"
+        )
+        return self._stage(
+            "policy",
+            sources,
+            embeddings=self._embeddings.key,
+            policy=dataclasses.asdict(self.settings.policy),
+            spec=self._spec.to_dict(),
+        )
+
+    @cached_property
+    def _evaluation(self) -> Stage:
+        sources = source_hash("sim", "fusion", "runtime", "tools/pretrain/evaluate.py")
+        evaluation = dataclasses.asdict(self.settings.evaluation)
+        return self._stage("evaluation", sources, policy=self._policy.key, evaluation=evaluation)
+
+    def _stage(self, name: str, sources: str, **inputs: Any) -> Stage:
+        inputs = {"seed": self.settings.seed, "sources": sources, **inputs}
+        return Stage(self.work / name, inputs)
+
+    # --- the work -----------------------------------------------------------------------------
+
+    def _record(self) -> dict[str, Any]:
+        data = self.settings.data
+        with self.progress("episodes") as update:
+            return record_all(
+                self._recordings.folder,
+                data,
+                self.settings.seed,
+                self.machine.workers,
+                lambda done: update(done, data.episodes, ""),
+            )
+
+    def _train_encoder(self) -> dict[str, Any]:
+        with self.progress("encoder") as update:
+            encoder, figures = train_encoder(
+                self._encoder.folder,
+                self._episode_folders,
+                self.settings.encoder,
+                self.settings.seed,
+                self.machine.checkpoint_s,
+                update,
+            )
+        return {**figures, "onnx_difference": export_encoder(encoder, self._encoder_path)}
+
+    def _embed(self) -> dict[str, Any]:
+        encoder, folders = OnnxEncoder(self._encoder_path), self._episode_folders
+        with self.progress("embeddings") as update:
+            for number, folder in enumerate(folders, start=1):
+                path = self._embeddings.folder / f"{folder.name}.npy"
+                if not path.exists():
+                    partial = path.with_suffix(".partial.npy")
+                    np.save(partial, embed(Recording.load(folder), encoder))
+                    partial.replace(path)
+                update(number, len(folders), "")
+        return {}
+
+    def _train_policy(self) -> dict[str, Any]:
+        sequences = [
+            policy_sequence(
+                Recording.load(folder),
+                np.load(self._embeddings.folder / f"{folder.name}.npy"),
+                self._spec,
+            )
+            for folder in self._episode_folders
+        ]
+        norm = normalisation(sequences, self._spec)
+        with self.progress("core and head") as update:
+            policy = train_policy(
+                self._policy.folder,
+                sequences,
+                norm,
+                self._spec,
+                self.settings.policy,
+                self.settings.seed,
+                self.machine.checkpoint_s,
+                update,
+            )
+        model = ModelFile(
+            spec=self._spec.to_dict(),
+            params=policy.to_numpy(),
+            norm=norm,
+            encoder_sha256=file_sha256(self._encoder_path),
+            metadata={"seed": self.settings.seed, "recordings": self._recordings.key},
+        )
+        model.save(self._policy_path)
+        return {"fingerprint": model.fingerprint}
+
+    def _evaluate(self) -> dict[str, Any]:
+        settings = self.settings.evaluation
+        figures = {}
+        for driver in ("planner", "policy"):
+            with self.progress(f"held-out, {driver} drives") as update:
+                figures[driver] = evaluate(
+                    self._policy_path,
+                    self._encoder_path,
+                    settings,
+                    self.settings.seed,
+                    driver == "policy",
+                    self.machine.workers,
+                    lambda done, update=update: update(done, settings.episodes, ""),
+                )
+        return figures
+
+    def _publish(self, results: dict[str, dict[str, Any]]) -> None:
+        """Copy the finished files into models/, the model last: it names the encoder's hash."""
+        self.models.mkdir(parents=True, exist_ok=True)
+        card = model_card(self.settings, results)
+        write_atomically(self.models / CARD_NAME, card.encode())
+        for source in (self._encoder_path, self._policy_path):
+            write_atomically(self.models / source.name, source.read_bytes())
+
+    # --- places -------------------------------------------------------------------------------
+
+    @property
+    def _episode_folders(self) -> list[Path]:
+        count = self.settings.data.episodes
+        return [episode_folder(self._recordings.folder, index) for index in range(count)]
+
+    @property
+    def _encoder_path(self) -> Path:
+        return self._encoder.folder / ENCODER_NAME
+
+    @property
+    def _policy_path(self) -> Path:
+        return self._policy.folder / POLICY_NAME

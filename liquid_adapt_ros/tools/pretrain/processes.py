@@ -1,0 +1,27 @@
+"""Independent jobs in a few processes, results as they come."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def in_processes(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator[Result]:
+    """Yield the results of the jobs (picklable, without arguments) in the order they end.
+
+    Processes are spawned: a fork of a process with torch's or ONNX Runtime's threads may hang.
+    Where a job fails, the ones not begun are given up and its exception is raised.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

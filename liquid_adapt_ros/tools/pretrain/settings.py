@@ -1,0 +1,102 @@
+"""All numbers of one pretraining run; the defaults are those of the shipped model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Recorded episodes.
+
+    Attributes:
+        episodes: number of episodes to train on.
+        episode_s: length of each [s].
+        noisy_share: share of the episodes in which noise is added to the planner's actions, so
+            that the arm is also seen where the planner alone would not take it.
+        noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
+            velocity [rad/s] and on the base's [m/s], and its correlation time [s].
+    """
+
+    episodes: int = 144
+    episode_s: float = 20.0
+    noisy_share: float = 0.4
+    noise_rad_s: float = 0.1
+    noise_m_s: float = 0.02
+    noise_time_s: float = 0.3
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Training of the encoder.
+
+    Attributes:
+        epochs: passes over the recorded pictures.
+        batch: pictures in a step.
+        learning_rate, weight_decay: AdamW; the rate is the peak of a one-cycle schedule.
+    """
+
+    epochs: float = 4.0
+    batch: int = 32
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Training of core and head.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: windows in a step.
+        window_s: length of a window [s].
+        burn_in_s: time after a fresh start of the state that the loss leaves out [s].
+        continue_share: chance that a window carries on where the last one ended, state included.
+        learning_rate, weight_decay: AdamW; the rate falls along a cosine.
+        position_weight: weight of the position loss against the action loss.
+        embedding_noise: standard deviation of noise on the normalised embedding.
+    """
+
+    steps: int = 4000
+    batch: int = 32
+    window_s: float = 2.0
+    burn_in_s: float = 0.3
+    continue_share: float = 0.7
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    position_weight: float = 5.0
+    embedding_noise: float = 0.02
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Episodes that nothing was trained on: their number and length [s]."""
+
+    episodes: int = 12
+    episode_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What changes the time a run takes, not its result.
+
+    Attributes:
+        workers: processes that simulate.
+        threads: threads of torch.
+        checkpoint_s: time between two checkpoints of a training [s].
+    """
+
+    workers: int = 2
+    threads: int = 2
+    checkpoint_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """What decides the result. Episode i of a role is seeded by (seed, role, i)."""
+
+    seed: int = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

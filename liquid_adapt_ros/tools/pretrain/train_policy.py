@@ -1,0 +1,178 @@
+"""Training of core and head on recorded sequences, by truncated backpropagation through time.
+
+Each of the batch's streams walks through an episode window by window. Most windows carry on from
+the state where the last one ended, the rest start somewhere else from a state of zero, as the
+robot does when it is switched on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from liquid_adapt_ros.fusion.normalise import Normaliser
+from liquid_adapt_ros.lnn.spec import PolicySpec
+from liquid_adapt_ros.lnn.torch_policy import LiquidPolicy
+from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
+from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
+from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
+
+# Beyond these normalised errors the loss is linear: the planner's changes of mind and the moments
+# in which a camera cannot know the target yet shall not outweigh the rest.
+_ACTION_LINEAR_FROM, _POSITION_LINEAR_FROM = 1.0, 0.1
+_GRADIENT_NORM_MAX = 1.0
+
+
+class Windows:
+    """Draws the batches of windows.
+
+    Arguments:
+        sequences: episodes, features and outputs normalised; unknown features are 0.
+        settings: window length, batch, chance to carry on.
+        step_s: time of a tick [s].
+    """
+
+    def __init__(
+        self, sequences: Sequence[PolicySequence], settings: PolicySettings, step_s: float
+    ) -> None:
+        self._sequences = sequences
+        self._settings = settings
+        self.length = round(settings.window_s / step_s)
+        shortest = min(len(item.features) for item in sequences)
+        if self.length > shortest:
+            raise ValueError(f"windows of {self.length} ticks, but an episode of {shortest}")
+        self._episode = np.zeros(settings.batch, np.int64)
+        self._start = np.full(settings.batch, np.iinfo(np.int64).max)
+
+    def draw(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Features (B, T, F), outputs (B, T, O; NaN: unknown), and which streams are new (B,)."""
+        lengths = np.array([len(item.features) for item in self._sequences])
+        ends = self._start.astype(np.float64) + 2 * self.length
+        carries_on = (rng.random(len(ends)) < self._settings.continue_share) & (
+            ends <= lengths[self._episode]
+        )
+        fresh_episode = rng.integers(len(lengths), size=len(ends))
+        fresh_start = rng.integers(0, lengths[fresh_episode] - self.length + 1)
+        self._episode = np.where(carries_on, self._episode, fresh_episode)
+        self._start = np.where(carries_on, self._start + self.length, fresh_start)
+        windows = [
+            (self._sequences[episode], slice(start, start + self.length))
+            for episode, start in zip(self._episode, self._start, strict=True)
+        ]
+        features = np.stack([item.features[part] for item, part in windows])
+        outputs = np.stack([item.outputs[part] for item, part in windows])
+        return features, outputs, ~carries_on
+
+
+def normalised(sequence: PolicySequence, norm: dict[str, NDArray[np.float32]]) -> PolicySequence:
+    """The sequence in the network's units; features not known yet become 0, as in fusion."""
+    features = Normaliser(norm["norm.feature_mean"], norm["norm.feature_scale"])(sequence.features)
+    outputs = (sequence.outputs - norm["norm.output_mean"]) / norm["norm.output_scale"]
+    return PolicySequence(np.nan_to_num(features), outputs)
+
+
+def policy_loss(
+    said: Tensor, wanted: Tensor, settled: Tensor, spec: PolicySpec, position_weight: float
+) -> Tensor:
+    """Huber losses of actions and positions (B, T, O) where settled (B, T) and known (not NaN)."""
+    start = spec.layout.slices()["position"].start
+    action = functional.smooth_l1_loss(
+        said[..., :start][settled], wanted[..., :start][settled], beta=_ACTION_LINEAR_FROM
+    )
+    known = settled & ~wanted[..., start:].isnan().any(dim=-1)
+    if not known.any():
+        return action
+    position = functional.smooth_l1_loss(
+        said[..., start:][known], wanted[..., start:][known], beta=_POSITION_LINEAR_FROM
+    )
+    return action + position_weight * position
+
+
+class PolicyTrainer:
+    """Policy, optimiser, schedule and the states that the streams carry."""
+
+    def __init__(
+        self,
+        sequences: Sequence[PolicySequence],
+        spec: PolicySpec,
+        settings: PolicySettings,
+        seed: int,
+    ) -> None:
+        self._spec, self._settings, self._seed = spec, settings, seed
+        self.policy = LiquidPolicy(spec, seed=seed)
+        self._windows = Windows(sequences, settings, spec.step_s)
+        self._optimiser = torch.optim.AdamW(
+            self.policy.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.05
+        )
+        self._state = torch.zeros(settings.batch, spec.hidden)
+
+    def checkpoint(self, path: Path, period_s: float) -> Checkpoint:
+        """Everything that training changes but the streams' places, which start anew."""
+        return Checkpoint(
+            path, period_s, policy=self.policy, optimiser=self._optimiser, schedule=self._schedule
+        )
+
+    def step(self, number: int) -> float:
+        """One optimiser step; `number` seeds what is drawn. Returns the loss."""
+        rng = np.random.default_rng((self._seed, number))
+        features, outputs, is_new = self._windows.draw(rng)
+        embedding = features[..., self._spec.inputs.slices()["embedding"]]
+        noise = rng.standard_normal(embedding.shape, dtype=np.float32)
+        embedding += np.float32(self._settings.embedding_noise) * noise
+        self._state[torch.from_numpy(is_new)] = 0.0
+        said, last_state = self.policy(torch.from_numpy(features), self._state)
+        self._state = last_state.detach()
+        settled = np.ones(features.shape[:2], np.bool_)
+        settled[is_new, : round(self._settings.burn_in_s / self._spec.step_s)] = False
+        loss = policy_loss(
+            said,
+            torch.from_numpy(outputs),
+            torch.from_numpy(settled),
+            self._spec,
+            self._settings.position_weight,
+        )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), _GRADIENT_NORM_MAX)
+        self._optimiser.step()
+        self._schedule.step()
+        return float(loss.detach())
+
+
+def train_policy(
+    folder: Path,
+    sequences: Sequence[PolicySequence],
+    norm: dict[str, NDArray[np.float32]],
+    spec: PolicySpec,
+    settings: PolicySettings,
+    seed: int,
+    checkpoint_s: float,
+    progress: Callable[[int, int, str], None],
+) -> LiquidPolicy:
+    """Train, resuming from the checkpoint in `folder`.
+
+    `progress` is called with steps done, steps in all and a line of text.
+    """
+    trainer = PolicyTrainer([normalised(item, norm) for item in sequences], spec, settings, seed)
+    checkpoint = trainer.checkpoint(folder / "checkpoint.pt", checkpoint_s)
+    first, average = checkpoint.restore(), 0.0
+    for number in range(first, settings.steps):
+        loss = trainer.step(number)
+        average = loss if number == first else 0.98 * average + 0.02 * loss
+        progress(number + 1, settings.steps, f"loss {average:.3f}")
+        checkpoint.save_if_due(number + 1)
+    checkpoint.save(settings.steps)
+    return trainer.policy
