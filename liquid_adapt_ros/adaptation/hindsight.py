@@ -2,8 +2,10 @@
 
 A sample at t is labelled with the observed position at t + horizon, interpolated between the two
 detections that bracket it, and only if one and the same object was observed without a break from
-the detection before t to the detection after t + horizon. The target changes whenever an object
-is picked or leaves; a label across such a change would teach a jump that no dynamics makes.
+shortly before t to the detection after t + horizon. The target changes whenever an object is
+picked or leaves; a label across such a change would teach a jump that no dynamics makes. "Shortly
+before", because the picture in a sample is some 10 ms old: what became the target after the
+picture was taken can't be known from it.
 
 Detections carry no identity, so a change shows as a break of the track: a time without
 detections, or a jump further than an object can move (objects enter the belt at least 0.45 m
@@ -28,11 +30,14 @@ class TrackLimits:
         max_speed_m_s: highest speed of an object in the base frame, the robot's own motion
             included [m/s].
         jump_margin_m: what detector noise adds to the distance of two detections [m].
+        seen_before_s: how long before a sample its object must have been observed already; the
+            age that the picture in a sample can have [s].
     """
 
     max_gap_s: float = 0.15
     max_speed_m_s: float = 1.0
     jump_margin_m: float = 0.05
+    seen_before_s: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,13 @@ class ObjectTrack:
             return HindsightLabels(position, known)
         stamps = np.array(self._stamps_ns, np.int64)
         tracks = np.array(self._tracks)
-        before_now = np.searchsorted(stamps, now, "right") - 1
-        after_then = np.searchsorted(stamps, then, "left")
-        known = (before_now >= 0) & (after_then < len(stamps))
+        seen = now - round(self.limits.seen_before_s * NANOSECONDS)
+        before = np.searchsorted(stamps, seen, "right") - 1
+        after = np.searchsorted(stamps, then, "left")
+        known = (before >= 0) & (after < len(stamps))
         # Track numbers only rise: equal at both ends means equal in between.
-        known[known] = tracks[before_now[known]] == tracks[after_then[known]]
-        position[known] = self._interpolate(stamps, then[known], after_then[known])
+        known[known] = tracks[before[known]] == tracks[after[known]]
+        position[known] = self._interpolate(stamps, then[known], after[known])
         return HindsightLabels(position, known)
 
     def clear(self) -> None:

@@ -7,7 +7,7 @@ from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
 
 PERIOD_NS = 50_000_000
 SECOND = 1_000_000_000
-LIMITS = TrackLimits(max_gap_s=0.15, max_speed_m_s=1.0, jump_margin_m=0.05)
+LIMITS = TrackLimits(max_gap_s=0.15, max_speed_m_s=1.0, jump_margin_m=0.05, seen_before_s=0.0)
 
 
 def observed(stamps_ns, positions) -> ObjectTrack:
@@ -46,7 +46,9 @@ def test_no_label_spans_a_change_of_object_and_every_unbroken_one_is_given(
     objects = np.cumsum([index in changes for index in range(61)])
     kept = [index for index in range(61) if index not in missing]
     stamps = np.array(kept) * PERIOD_NS
-    position = [[0.2 * s / SECOND - 0.4 * objects[i], 0.5, 0.4] for i, s in zip(kept, stamps)]
+    position = [
+        [0.2 * s / SECOND - 0.4 * objects[i], 0.5, 0.4] for i, s in zip(kept, stamps, strict=True)
+    ]
     track = observed(stamps, position)
     wanted = np.arange(0, 61 * PERIOD_NS, PERIOD_NS // 5)
     labels = track.labels(wanted, horizon_s)
@@ -63,6 +65,18 @@ def test_no_label_spans_a_change_of_object_and_every_unbroken_one_is_given(
         unbroken = all(np.diff(np.array(chain) * PERIOD_NS) <= 150_000_000)
         assert known == (same and unbroken)
     np.testing.assert_array_equal(np.isnan(labels.position).any(axis=1), ~labels.known)
+
+
+@given(st.integers(0, 120_000_000))
+def test_object_must_have_been_seen_before_the_sample(seen_before_ns):
+    """One object until 1 s, another from 1.05 s on."""
+    limits = TrackLimits(seen_before_s=seen_before_ns / SECOND)
+    track = ObjectTrack(limits, history_s=60.0)
+    for index in range(41):
+        track.observe(index * PERIOD_NS, [0.0 if index <= 20 else -0.5, 0.5, 0.4])
+    wanted = np.arange(SECOND, 3 * SECOND // 2, 5_000_000)
+    labels = track.labels(wanted, horizon_s=0.3)
+    np.testing.assert_array_equal(labels.known, wanted >= SECOND + PERIOD_NS + seen_before_ns)
 
 
 def test_future_is_not_labelled_before_it_was_observed():

@@ -55,9 +55,10 @@ def test_streamed_score_equals_a_batch_recomputation(seed, adapted_lost, frozen_
 
 
 def resting_track(seconds: float) -> ObjectTrack:
+    """An object at the origin, observed from long before the first prediction."""
     track = ObjectTrack(TrackLimits(), history_s=60.0)
-    for index in range(round(seconds * 20)):
-        track.observe(index * 50_000_000, np.zeros(3))
+    for index in range(round(seconds * 20) + 4):
+        track.observe((index - 4) * 50_000_000, np.zeros(3))
     return track
 
 
@@ -82,7 +83,7 @@ def test_prediction_that_comes_after_its_label_still_counts():
 
 def test_without_samples_the_score_is_nan():
     score = PrequentialScore(HORIZON_S, span_s=5.0)
-    assert score.settle(resting_track(0.0)) == 0
+    assert score.settle(ObjectTrack(TrackLimits(), history_s=1.0)) == 0
     for found in (score.sliding(), score.cumulative()):
         assert found.samples == 0
         assert np.isnan([found.adapted_rmse_m, found.frozen_rmse_m, found.gain_percent]).all()
