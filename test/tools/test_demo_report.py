@@ -146,3 +146,11 @@ def test_the_table_shows_the_figures(capsys):
     with LiveView(20.0, headless=False, stream=sys.stdout) as view:
         view.update(made_up_run(5.0))
     assert "policy_action" in capsys.readouterr().out
+
+
+def test_what_arrives_before_the_nodes_have_found_each_other_is_no_rate():
+    recording = made_up_run(6.0)
+    waiting = recording.actions[0]
+    early = [waiting._replace(arrival_ns=-k * 20_000_000, stamp_ns=0) for k in range(250, 0, -1)]
+    recording.actions = early + recording.actions
+    assert report_of(recording, conditions(6.0)).action_rate_hz == pytest.approx(100.0)

@@ -5,14 +5,15 @@ wall-clock time at which DDS received the message.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 NANOSECONDS = 1_000_000_000
+SETTLING_S = 1.0
 
 
 class JointStateArrival(NamedTuple):
@@ -66,6 +67,9 @@ class TrainerStatus(NamedTuple):
     reason: str
 
 
+Arrived = TypeVar("Arrived", JointStateArrival, FusedSample, Action)
+
+
 @dataclass
 class Recording:
     """Every message of a run that the report needs; truth: the decoded JSON of sim/truth."""
@@ -82,8 +86,18 @@ class Recording:
         """Stamp of the newest joint_states message [s of simulated time]; 0 before the first."""
         return self.joint_states[-1].stamp_ns / NANOSECONDS if self.joint_states else 0.0
 
+    def settled(self, messages: Sequence[Arrived]) -> list[Arrived]:
+        """Those of `messages` that arrived SETTLING_S after the simulator's first or later.
 
-def rate_hz(messages: list) -> float:
+        Before, nodes still find each other, and lnn_inference reports that it has no input.
+        """
+        if not self.joint_states:
+            return []
+        start_ns = self.joint_states[0].arrival_ns + round(SETTLING_S * NANOSECONDS)
+        return [message for message in messages if message.arrival_ns >= start_ns]
+
+
+def rate_hz(messages: Sequence[Arrived]) -> float:
     """Messages per second of wall-clock time, from their arrival times; 0 for fewer than two."""
     if len(messages) < 2 or messages[-1].arrival_ns <= messages[0].arrival_ns:
         return 0.0

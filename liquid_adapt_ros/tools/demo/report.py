@@ -105,14 +105,14 @@ def make_report(
     final = errors.between(*conditions.final_window_s)
     horizon_s = recording.actions[0].horizon_s if recording.actions else 0.0
     nominal = errors.between(*conditions.nominal_window_s(horizon_s))
-    latency = latencies_ms(recording.joint_states, recording.actions)
+    latency = latencies_ms(recording.joint_states, recording.settled(recording.actions))
     p50, p99 = np.percentile(latency, (50, 99)) if len(latency) else (math.nan, math.nan)
     updates = applied_updates(recording.actions)
     truth = recording.truth[-1] if recording.truth else {"picks": {}, "objects": 0, "misses": 0}
     figures = {
-        "real_time_factor": real_time_factor(recording.joint_states),
-        "fused_rate_hz": rate_hz(recording.fused),
-        "action_rate_hz": rate_hz(recording.actions),
+        "real_time_factor": real_time_factor(recording.settled(recording.joint_states)),
+        "fused_rate_hz": rate_hz(recording.settled(recording.fused)),
+        "action_rate_hz": rate_hz(recording.settled(recording.actions)),
     }
     return Report(
         sentence=_sentence(conditions, nominal, final),
