@@ -2,9 +2,8 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from geometry_msgs.msg import TwistStamped
@@ -22,8 +21,7 @@ LAST_COMMAND_TIMEOUT = Duration(nanoseconds=200_000_000)
 UNKNOWN_POSITION = np.full(3, nan)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """All that one PolicyAction says.
 
     stamp_ns: of the FusedState answered, or the node's clock when there is none. command: after

@@ -161,10 +161,10 @@ class LnnInference(ManagedNode):
         self.destroy_subscription(subscription)
         self.destroy_timer(timer)
         self._jump.unregister()
-        self._stop_robot(self._now_ns(), "deactivated")
+        self._publish_stop(self._now_ns(), "deactivated", self._step_s)
         while not self._limiter.at_rest:
             time.sleep(self._step_s)
-            self._stop_robot(self._now_ns(), "deactivated")
+            self._publish_stop(self._now_ns(), "deactivated", self._step_s)
         self._output.wait_until_received()
 
     def cleanup(self) -> None:
@@ -186,12 +186,14 @@ class LnnInference(ManagedNode):
         return self._now_ns(), time.monotonic_ns()
 
     def _since_last_command_s(self) -> float:
-        """Time since the last command, by the node's clock unless that stands still [s]."""
+        """Time since the last command [s]; on the steady clock where the node's stands still."""
         now_ns, steady_ns = self._clocks()
-        clock_s = (now_ns - self._commanded_at[0]) / NANOSECONDS
-        steady_s = (steady_ns - self._commanded_at[1]) / NANOSECONDS
+        interval_s = (now_ns - self._commanded_at[0]) / NANOSECONDS
+        real_silence_s = (steady_ns - self._input_at[1]) / NANOSECONDS
+        if interval_s <= 0.0 and real_silence_s > self.parameters["input_timeout_real_s"]:
+            interval_s = (steady_ns - self._commanded_at[1]) / NANOSECONDS
         self._commanded_at = now_ns, steady_ns
-        return max(clock_s if clock_s > 0.0 else steady_s, SHORTEST_INTERVAL_S)
+        return max(interval_s, SHORTEST_INTERVAL_S)
 
     def _on_fused(self, message: FusedState) -> None:
         stamp, now_ns = stamp_ns(message.header.stamp), self._now_ns()
@@ -218,32 +220,21 @@ class LnnInference(ManagedNode):
             return
         command, limit_applied = self._limiter.limit(wanted, self._since_last_command_s())
         self.diagnostics.clear_condition("input")
+        version = self._store.current.version
         self._output.publish(
-            Answer(
-                stamp,
-                command,
-                self._store.current.version,
-                wanted.position,
-                compute_time_s,
-                limit_applied,
-            )
+            Answer(stamp, command, version, wanted.position, compute_time_s, limit_applied)
         )
         self.diagnostics.figure("compute_time_s", compute_time_s)
         self.diagnostics.figure("latency_s", (self._now_ns() - stamp) / NANOSECONDS)
 
     def _stop_robot(self, stamp: int, reason: str, *prediction: Any) -> None:
-        """One step towards rest, said with its reason. prediction: position, compute time."""
-        command = self._limiter.smooth_stop(self._since_last_command_s())
+        """One step towards rest, said on /diagnostics; prediction: position, compute time."""
         self.diagnostics.raise_condition("input", ERROR, f"smooth stop: {reason}")
-        self._output.publish(
-            Answer(
-                stamp,
-                command,
-                self._store.current.version,
-                *prediction,
-                safe_stop_reason=reason,
-            )
-        )
+        self._publish_stop(stamp, reason, self._since_last_command_s(), *prediction)
+
+    def _publish_stop(self, stamp: int, reason: str, dt_s: float, *prediction: Any) -> None:
+        command, version = self._limiter.smooth_stop(dt_s), self._store.current.version
+        self._output.publish(Answer(stamp, command, version, *prediction, safe_stop_reason=reason))
 
     def _on_watchdog(self) -> None:
         now_ns, steady_ns = self._clocks()

@@ -14,6 +14,9 @@ from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
 
+# About what the model puts out for all of its outputs: it wants the joints to move.
+MEAN_OUTPUT = 0.4
+
 
 @dataclass(frozen=True)
 class TinyModel:
@@ -43,7 +46,8 @@ def write_tiny_model(folder: Path, seed: int = 0, **spec_values: object) -> Tiny
     }
     norm = {name: np.zeros(shape, np.float32) for name, shape in spec.norm_shapes().items()}
     norm["norm.feature_scale"] += 1.0
-    norm["norm.output_scale"] += 0.3
+    norm["norm.output_scale"] += 0.1
+    norm["norm.output_mean"] += MEAN_OUTPUT
     model = ModelFile(spec.to_dict(), params, norm, file_sha256(encoder_path), {"seed": seed})
     model.save(folder / "model.safetensors")
     return TinyModel(

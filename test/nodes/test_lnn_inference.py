@@ -1,0 +1,360 @@
+"""lnn_inference as a process: actions, smooth stops and new weights, seen in its messages."""
+
+import hashlib
+from array import array
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import TwistStamped
+from ros_probe import maps_torch, ros_probe
+from sensor_drivers import PERIOD_S, SimulatedClock, unchanged
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+from tiny_model import write_tiny_model
+
+from liquid_adapt_ros.msg import FusedState, PolicyAction, WeightUpdate
+from liquid_adapt_ros.nodes import qos
+from liquid_adapt_ros.nodes.stamps import set_stamp, stamp_ns
+from liquid_adapt_ros.runtime.engine import StreamingPolicy
+from liquid_adapt_ros.weights.codec import encode
+
+NODE = "lnn_inference"
+ACCELERATION = 2.0
+PARAMETERS = {
+    "use_sim_time": True,
+    # The machine that runs the tests may be busy; simulated time is what counts here.
+    "input_timeout_real_s": 5.0,
+    "joint_max_acceleration_rad_s2": [ACCELERATION] * 6,
+}
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_tiny_model(tmp_path)
+
+
+@pytest.fixture
+def probe(ros_domain):
+    with ros_probe() as probe:
+        yield probe
+
+
+class Observations:
+    """Publishes a FusedState and the clock every 10 ms; `alter` may change it or keep it back."""
+
+    def __init__(self, probe, model):
+        self.clock = SimulatedClock(probe)
+        self.alter = unchanged
+        self.sent = {}
+        self._rng = np.random.default_rng(0)
+        self._model = model
+        self._publisher = probe.create_publisher(FusedState, "fused_state", qos.FUSED_STATE)
+        self.timer = probe.create_timer(PERIOD_S, self._tick)
+
+    def _tick(self):
+        now_ns = self.clock.advance()
+        features = self._rng.standard_normal(self._model.spec.features).astype(np.float32)
+        message = FusedState(fingerprint=self._model.fingerprint)
+        message.features = array("f", features.tobytes())
+        message.camera_valid = message.imu_valid = message.joint_valid = True
+        message.usable_for_learning = True
+        set_stamp(message.header.stamp, now_ns)
+        message = self.alter(message)
+        if message is not None:
+            self.sent[stamp_ns(message.header.stamp)] = np.array(message.features)
+            self._publisher.publish(message)
+
+
+class Robot:
+    """What the node commands, as the controllers and a recorder see it."""
+
+    def __init__(self, probe, node, observations):
+        self.node, self.observations = node, observations
+        self.actions = probe.record(PolicyAction, "policy_action", qos.POLICY_ACTION_WINDOW)
+        self.arm = probe.record(
+            Float64MultiArray, "joint_velocity_controller/commands", qos.REPORT
+        )
+        self.base = probe.record(TwistStamped, "cmd_vel", qos.REPORT)
+        self.gripper = probe.record(Float64MultiArray, "gripper_controller/commands", qos.REPORT)
+
+    def is_moving(self):
+        return bool(self.actions) and not self.actions[-1].safe_stop
+
+    def is_stopping(self):
+        return bool(self.actions) and self.actions[-1].safe_stop
+
+    def is_at_rest(self):
+        return bool(self.actions) and not np.any(self.actions[-1].joint_velocities)
+
+    def forget(self):
+        for messages in (self.actions, self.arm, self.base, self.gripper):
+            del messages[:]
+
+
+@pytest.fixture
+def run(probe, model, start_node):
+    """run({parameter: value}) starts the node and returns the Robot once it moves."""
+
+    def start(parameters=None):
+        observations = Observations(probe, model)
+        parameters = PARAMETERS | {"model_file": str(model.model_path)} | (parameters or {})
+        robot = Robot(probe, start_node(NODE, parameters), observations)
+        ended = robot.node.process.poll
+        assert probe.spin_until(lambda: robot.is_moving() or ended() is not None)
+        assert robot.is_moving(), robot.node.output()
+        return robot
+
+    return start
+
+
+def moves_at_full_speed(robot):
+    return np.mean(robot.actions[-1].joint_velocities) > 0.3
+
+
+def assert_smooth(actions):
+    """Joint velocities change by no more than the acceleration limit allows."""
+    velocities = np.array([action.joint_velocities for action in actions])
+    times_s = np.array([stamp_ns(action.header.stamp) for action in actions]) / 1e9
+    # A stamp may be one period older than the moment at which the command was made.
+    allowed = ACCELERATION * (np.diff(times_s) + PERIOD_S) + 1e-9
+    assert (np.abs(np.diff(velocities, axis=0)) <= allowed[:, None]).all()
+
+
+def test_each_observation_is_answered_by_the_networks_action(probe, model, run):
+    wide = {"joint_max_acceleration_rad_s2": [1000.0] * 6, "base_max_acceleration": [1000.0] * 2}
+    robot = run(wide)
+    assert probe.spin_until(lambda: len(robot.actions) >= 150)
+    assert not maps_torch(robot.node.process.pid)
+    policy = StreamingPolicy(model.spec, model.params, model.norm)
+    previous_ns = None
+    for action in robot.actions[:150]:
+        at_ns = stamp_ns(action.header.stamp)
+        if previous_ns is None and at_ns != min(robot.observations.sent):
+            previous_ns = at_ns - round(1e9 * PERIOD_S)
+        dt_s = PERIOD_S if previous_ns is None else (at_ns - previous_ns) / 1e9
+        wanted = policy.step(robot.observations.sent[at_ns], dt_s)
+        previous_ns = at_ns
+    # The memory of the first observations, which the probe may have missed, has faded by now.
+    np.testing.assert_allclose(action.joint_velocities, wanted.joint_velocity, atol=1e-3)
+    base = (action.base_linear_velocity, action.base_angular_velocity)
+    np.testing.assert_allclose(base, wanted.base, atol=1e-3)
+    point = action.predicted_position
+    np.testing.assert_allclose((point.x, point.y, point.z), wanted.position, atol=1e-3)
+    assert action.gripper == pytest.approx(wanted.gripper, abs=1e-3)
+    assert tuple(action.joint_names) == model.spec.joint_names
+    assert action.horizon_s == pytest.approx(model.spec.horizon_s)
+    assert action.weight_version == 0 and 0.0 < action.compute_time_s < 0.1
+    assert robot.arm[-1].data in [a.joint_velocities for a in robot.actions[-3:]]
+    assert robot.base[-1].twist.linear.x == pytest.approx(0.4, abs=0.4)
+    assert 0.0 <= robot.gripper[-1].data[0] <= 1.0
+
+
+def test_an_old_picture_does_not_stop_the_robot_until_its_own_limit(probe, run):
+    robot = run()
+
+    def old_picture(message):
+        message.camera_age_s, message.camera_valid = age_s, False
+        message.usable_for_learning = False
+        return message
+
+    age_s = 0.5
+    robot.observations.alter = old_picture
+    probe.spin_for(0.2)
+    robot.forget()
+    assert probe.spin_until(lambda: len(robot.actions) >= 50)
+    assert not any(action.safe_stop for action in robot.actions)
+    age_s = 1.5
+    assert probe.spin_until(robot.is_stopping)
+    assert "picture is 1.500 s old, the limit is 1 s" in robot.actions[-1].safe_stop_reason
+    # The network goes on watching while the robot stands.
+    assert np.isfinite(robot.actions[-1].predicted_position.x)
+
+
+def test_when_all_input_stops_the_robot_slows_down_within_its_limits_and_recovers(probe, run):
+    robot = run()
+    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+    robot.forget()
+    robot.observations.alter = lambda message: None
+    silent_since_ns = robot.observations.clock.now_ns
+    assert probe.spin_until(robot.is_stopping)
+    assert probe.spin_until(robot.is_at_rest)
+    assert probe.spin_until(lambda: "smooth stop: no fused_state" in probe.message(NODE))
+    stopping = [action for action in robot.actions if action.safe_stop]
+    reaction_s = (stamp_ns(stopping[0].header.stamp) - silent_since_ns) / 1e9
+    stopped_ns = next(stamp_ns(a.header.stamp) for a in stopping if not np.any(a.joint_velocities))
+    slowest_s = 0.7 / ACCELERATION
+    assert 0.08 <= reaction_s <= 0.3
+    assert (stopped_ns - silent_since_ns) / 1e9 <= reaction_s + slowest_s + 0.1
+    assert_smooth(robot.actions)
+    assert probe.spin_until(lambda: not any(robot.arm[-1].data))
+    assert probe.spin_until(lambda: robot.base[-1].twist.linear.x == 0.0)
+    assert all(np.isnan(action.predicted_position.x) for action in stopping)
+    robot.forget()
+    robot.observations.alter = unchanged
+    assert probe.spin_until(lambda: robot.is_moving() and moves_at_full_speed(robot))
+    assert_smooth(robot.actions)
+    assert probe.spin_until(lambda: probe.message(NODE) == "ok")
+
+
+def test_a_clock_that_stands_still_stops_the_robot_in_real_time(probe, run):
+    robot = run({"input_timeout_real_s": 1.0})
+    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+    robot.observations.timer.cancel()
+    assert probe.spin_until(robot.is_at_rest)
+    assert "of real time" in robot.actions[-1].safe_stop_reason
+
+
+def with_nan(message):
+    message.features[7] = np.nan
+    return message
+
+
+def of_another_model(message):
+    message.fingerprint = "f" * 64
+    return message
+
+
+def too_short(message):
+    message.features = message.features[:-1]
+    return message
+
+
+def of_the_past(message):
+    message.header.stamp.sec -= 20
+    return message
+
+
+def without_joints(message):
+    message.joint_age_s, message.joint_valid = np.inf, False
+    return message
+
+
+def test_input_that_must_not_move_the_robot_stops_it_with_the_reason(probe, run):
+    robot = run()
+    for fault, reason in (
+        (with_nan, "features are not finite"),
+        (of_another_model, "is for model 'ffffffffffff'"),
+        (too_short, "139 features"),
+        (of_the_past, "went back by"),
+        (without_joints, "the joint sample never came"),
+    ):
+        assert probe.spin_until(lambda: moves_at_full_speed(robot)), reason
+        robot.forget()
+        robot.observations.alter = fault
+        assert probe.spin_until(robot.is_at_rest), reason
+        assert robot.actions[-1].safe_stop and reason in robot.actions[-1].safe_stop_reason
+        assert probe.spin_until(lambda what=reason: what in probe.message(NODE)), reason
+        robot.observations.alter = unchanged
+        assert probe.spin_until(robot.is_moving), reason
+
+
+def weight_update(model, version, base_version=0, **tensors):
+    payload = encode(tensors or model.params)
+    update = WeightUpdate(
+        version=version,
+        base_version=base_version,
+        fingerprint=model.fingerprint,
+        tensor_names=list(tensors or model.params),
+        sha256=hashlib.sha256(payload).hexdigest(),
+    )
+    update.payload = array("B", payload)
+    return update
+
+
+def signed(update, payload):
+    update.payload = array("B", payload)
+    update.sha256 = hashlib.sha256(payload).hexdigest()
+    return update
+
+
+def bad_updates(model):
+    """(update, what the reason must say), each with a version that would be accepted."""
+    bias = np.zeros(model.spec.outputs, np.float32)
+    whole = encode(model.params)
+    foreign = weight_update(model, 1)
+    foreign.fingerprint = "0" * 64
+    damaged = weight_update(model, 2)
+    damaged.payload[-1] ^= 1
+    not_finite = bytearray(encode({"readout.bias": bias}))
+    not_finite[-4:] = np.float32(np.nan).tobytes()
+    return [
+        (foreign, "fingerprint"),
+        (damaged, "sha256"),
+        (signed(weight_update(model, 3), whole[:1000]), "expected"),
+        (signed(weight_update(model, 4), whole + bytes(1 << 20)), "are allowed"),
+        (signed(weight_update(model, 5, **{"readout.bias": bias}), not_finite), "nan"),
+        (weight_update(model, 6, 77, **{"readout.bias": bias}), "builds on version 77"),
+        (weight_update(model, 7, **{"readout.bias": bias[:-1]}), "shape"),
+        (weight_update(model, 0), "not newer"),
+    ]
+
+
+def test_bad_weight_updates_are_refused_with_the_reason_while_actions_continue(probe, model, run):
+    robot = run()
+    publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
+    assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
+    robot.forget()
+    for number, (update, reason) in enumerate(bad_updates(model), start=1):
+        publisher.publish(update)
+        assert probe.spin_until(
+            lambda n=number: int(probe.value(NODE, "weight update rejected")) == n
+        ), reason
+        assert reason in probe.message(NODE)
+    assert all(action.weight_version == 0 and not action.safe_stop for action in robot.actions)
+    steps = np.diff([stamp_ns(action.header.stamp) for action in robot.actions])
+    assert np.mean(steps == 10_000_000) >= 0.95
+
+
+def test_good_weights_take_over_between_two_ticks_and_the_shipped_ones_come_back(
+    probe, model, run
+):
+    robot = run({"joint_max_acceleration_rad_s2": [1000.0] * 6})
+    publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
+    assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
+    robot.forget()
+    # The readout alone: the first joint is asked to go 0.1 * 5 rad/s faster.
+    bias = model.params["readout.bias"].copy()
+    bias[0] += 5.0
+    publisher.publish(weight_update(model, 3, **{"readout.bias": bias}))
+    assert probe.spin_until(lambda: robot.actions and robot.actions[-1].weight_version == 3)
+    assert probe.spin_until(lambda: len(robot.actions) >= 50)
+    versions = [action.weight_version for action in robot.actions]
+    change = versions.index(3)
+    assert versions == [0] * change + [3] * (len(versions) - change)
+    stamps = [stamp_ns(action.header.stamp) for action in robot.actions]
+    assert change == 0 or stamps[change] - stamps[change - 1] <= 20_000_000
+    faster = robot.actions[change].joint_velocities[0] - robot.actions[change].joint_velocities[1]
+    slower = robot.actions[0].joint_velocities[0] - robot.actions[0].joint_velocities[1]
+    assert change == 0 or faster - slower == pytest.approx(0.5, abs=0.3)
+    response = probe.call(Trigger, f"{NODE}/restore_baseline", Trigger.Request())
+    assert response.success and response.message == "version 0 runs instead of 3"
+    assert probe.spin_until(lambda: robot.actions[-1].weight_version == 0)
+    # A partial update on weights that no longer run is refused, a whole one is taken.
+    publisher.publish(weight_update(model, 4, base_version=3, **{"readout.bias": bias}))
+    assert probe.spin_until(lambda: "builds on version 3" in probe.message(NODE))
+    publisher.publish(weight_update(model, 5, base_version=3))
+    assert probe.spin_until(lambda: robot.actions[-1].weight_version == 5)
+
+
+def test_weights_that_make_the_output_infinite_are_taken_back(probe, model, run):
+    robot = run()
+    publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
+    assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
+    huge = np.full_like(model.params["readout.weight"], 3e38)
+    publisher.publish(weight_update(model, 1, **{"readout.weight": huge}))
+    assert probe.spin_until(lambda: int(probe.value(NODE, "weights rolled back")) >= 1)
+    assert probe.spin_until(lambda: robot.is_moving() and robot.actions[-1].weight_version == 0)
+    assert np.isfinite([action.joint_velocities for action in robot.actions]).all()
+
+
+def test_a_stopped_node_leaves_the_robot_at_rest(probe, run):
+    robot = run()
+    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+    robot.node.process.terminate()
+    assert probe.spin_until(lambda: robot.node.process.poll() is not None)
+    probe.spin_for(0.2)
+    assert robot.node.wait() == 0
+    assert not any(robot.arm[-1].data) and not any(robot.actions[-1].joint_velocities)
+    assert robot.base[-1].twist.linear.x == robot.base[-1].twist.angular.z == 0.0
+    changes = np.diff([command.data for command in robot.arm], axis=0)
+    assert np.abs(changes).max() <= ACCELERATION * 0.05 + 1e-9
