@@ -7,7 +7,14 @@ import pytest
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros_probe import maps_torch, ros_probe
-from sensor_drivers import INTRINSICS, SensorDrivers, colour_image, depth_image_m, depth_image_mm
+from sensor_drivers import (
+    INTRINSICS,
+    SensorDrivers,
+    colour_image,
+    depth_image_m,
+    depth_image_mm,
+    unchanged,
+)
 from tiny_model import write_tiny_encoder, write_tiny_model
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
@@ -40,13 +47,9 @@ def running(probe, model, start_node):
     return node, drivers, fused
 
 
-def dropped(probe, problem):
-    return int(probe.value(NODE, problem))
-
-
 def assert_recovers(probe, fused):
     assert probe.spin_until(lambda: fused[-1].usable_for_learning)
-    assert probe.spin_until(lambda: probe.message(NODE) == "ok")
+    assert probe.spin_until(lambda: probe.message(NODE) == "ok"), probe.message(NODE)
 
 
 def most(conditions):
@@ -109,33 +112,37 @@ def test_encodings_and_units_make_no_difference(probe, running):
     np.testing.assert_allclose(fused[-1].features, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("fault", ["missing joint", "NaN", "no message"])
-def test_without_usable_joints_ticks_go_on_by_the_clock_and_say_so(probe, running, fault):
+def without_a_joint(message):
+    message.name, message.position = message.name[1:], message.position[1:]
+    return message
+
+
+def with_nan(message):
+    message.position[2] = np.nan
+    return message
+
+
+def test_without_usable_joints_ticks_go_on_by_the_clock_and_say_so(probe, running):
     _, drivers, fused = running
-
-    def broken(message):
-        if fault == "missing joint":
-            message.name, message.position = message.name[1:], message.position[1:]
-        elif fault == "NaN":
-            message.position[2] = np.nan
-        else:
-            return None
-        return message
-
-    drivers.alter_joints = broken
-    assert probe.spin_until(lambda: not fused[-1].joint_valid)
-    del fused[:]
-    assert probe.spin_until(lambda: len(fused) >= 50)
-    stamps = [stamp_ns(message.header.stamp) for message in fused]
-    assert min(np.diff(stamps)) > 0 and np.mean(np.diff(stamps)) == pytest.approx(1e7, rel=0.2)
-    for message in fused:
-        assert np.isfinite(message.features).all()
-        assert not message.joint_valid and not message.usable_for_learning
-    assert most(message.imu_valid and message.camera_valid for message in fused)
-    reasons = {"missing joint": "shoulder_pan_joint is missing", "NaN": "elbow_joint is nan"}
-    assert probe.spin_until(lambda: reasons.get(fault, "joints is") in probe.message(NODE))
-    drivers.alter_joints = lambda message: message
-    assert_recovers(probe, fused)
+    faults = {
+        "shoulder_pan_joint is missing": without_a_joint,
+        "elbow_joint is nan": with_nan,
+        "joints is": lambda message: None,
+    }
+    for reason, fault in faults.items():
+        drivers.alter_joints = fault
+        assert probe.spin_until(lambda: not fused[-1].joint_valid), reason
+        del fused[:]
+        assert probe.spin_until(lambda: len(fused) >= 50), reason
+        steps = np.diff([stamp_ns(message.header.stamp) for message in fused])
+        assert min(steps) > 0 and np.mean(steps) == pytest.approx(1e7, rel=0.2), reason
+        for message in fused:
+            assert np.isfinite(message.features).all()
+            assert not message.joint_valid and not message.usable_for_learning
+        assert most(message.imu_valid and message.camera_valid for message in fused)
+        assert probe.spin_until(lambda what=reason: what in probe.message(NODE)), reason
+        drivers.alter_joints = unchanged
+        assert_recovers(probe, fused)
 
 
 def test_imu_samples_that_are_not_finite_are_dropped(probe, running):
@@ -148,8 +155,8 @@ def test_imu_samples_that_are_not_finite_are_dropped(probe, running):
     drivers.alter_imu = not_finite
     assert probe.spin_until(lambda: not fused[-1].imu_valid)
     assert np.isfinite(fused[-1].features).all()
-    assert probe.spin_until(lambda: dropped(probe, "imu sample dropped") > 0)
-    drivers.alter_imu = lambda message: message
+    assert probe.spin_until(lambda: int(probe.value(NODE, "imu sample dropped")) > 0)
+    drivers.alter_imu = unchanged
     assert_recovers(probe, fused)
 
 
@@ -177,31 +184,26 @@ def half_size(message):
     return half
 
 
-@pytest.mark.parametrize(
-    ("alter", "fault", "problem", "reason"),
-    [
+def test_bad_pictures_stop_learning_but_not_the_ticks(probe, running):
+    _, drivers, fused = running
+    for alter, fault, problem, reason in (
         ("alter_colour", wrong_encoding, "colour picture dropped", "'yuv422'"),
         ("alter_depth", too_few_bytes, "depth picture dropped", "100 bytes"),
         ("alter_colour", stamped(-10.0), "colour picture dropped", "went back"),
         ("alter_colour", stamped(3.0), "colour picture dropped", "in the future"),
         ("alter_depth", stamped(0.02), "picture without partner", "one stamp"),
         ("alter_depth", half_size, "picture dropped", "depth 64x48"),
-    ],
-)
-def test_bad_pictures_stop_learning_but_not_the_ticks(
-    probe, running, alter, fault, problem, reason
-):
-    _, drivers, fused = running
-    setattr(drivers, alter, fault)
-    assert probe.spin_until(lambda: not fused[-1].camera_valid)
-    assert probe.spin_until(lambda: dropped(probe, problem) > 0)
-    assert probe.spin_until(lambda: reason in probe.message(NODE)), probe.message(NODE)
-    del fused[:]
-    assert probe.spin_until(lambda: len(fused) >= 40)
-    assert most(message.joint_valid and message.imu_valid for message in fused)
-    assert not any(message.usable_for_learning for message in fused)
-    setattr(drivers, alter, lambda message: message)
-    assert_recovers(probe, fused)
+    ):
+        setattr(drivers, alter, fault)
+        assert probe.spin_until(lambda: not fused[-1].camera_valid), reason
+        assert probe.spin_until(lambda what=reason: what in probe.message(NODE)), reason
+        assert int(probe.value(NODE, problem)) > 0
+        del fused[:]
+        assert probe.spin_until(lambda: len(fused) >= 40), reason
+        assert most(message.joint_valid and message.imu_valid for message in fused)
+        assert not any(message.usable_for_learning for message in fused)
+        setattr(drivers, alter, unchanged)
+        assert_recovers(probe, fused)
 
 
 def test_age_limits_change_at_run_time_and_fixed_parameters_do_not(probe, running):
