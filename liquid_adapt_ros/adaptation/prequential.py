@@ -25,12 +25,14 @@ class Score:
         frozen_rmse_m: the same of the frozen network [m].
         samples: number of samples scored.
         span_s: time from the oldest to the newest of them [s].
+        newest_ns: stamp of the newest of them [ns].
     """
 
-    adapted_rmse_m: float
-    frozen_rmse_m: float
-    samples: int
-    span_s: float
+    adapted_rmse_m: float = float("nan")
+    frozen_rmse_m: float = float("nan")
+    samples: int = 0
+    span_s: float = 0.0
+    newest_ns: int = 0
 
     @property
     def gain_percent(self) -> float:
@@ -89,13 +91,13 @@ class PrequentialScore:
     def sliding(self) -> Score:
         """Score over the last `span_s` of scored samples."""
         if not self._recent:
-            return Score(float("nan"), float("nan"), 0, 0.0)
+            return Score()
         errors = np.array([row[1:] for row in self._recent])
-        return _score(errors.sum(axis=0), len(errors), self._recent[-1][0] - self._recent[0][0])
+        return _score(errors.sum(axis=0), len(errors), self._recent[0][0], self._recent[-1][0])
 
     def cumulative(self) -> Score:
         """Score over every sample since the start."""
-        return _score(self._totals, self._count, self._last_ns - self._first_ns)
+        return _score(self._totals, self._count, self._first_ns, self._last_ns)
 
     def forget_recent(self) -> None:
         """Drop what is pending and the sliding score (the clock jumped); totals stay."""
@@ -128,8 +130,9 @@ def _squared(difference: NDArray[np.float64]) -> float:
     return float(difference @ difference)
 
 
-def _score(totals_m2: NDArray[np.float64], count: int, span_ns: int) -> Score:
+def _score(totals_m2: NDArray[np.float64], count: int, oldest_ns: int, newest_ns: int) -> Score:
     if count == 0:
-        return Score(float("nan"), float("nan"), 0, 0.0)
+        return Score()
     adapted, frozen = np.sqrt(totals_m2 / count)
-    return Score(float(adapted), float(frozen), count, span_ns / NANOSECONDS)
+    span_s = (newest_ns - oldest_ns) / NANOSECONDS
+    return Score(float(adapted), float(frozen), count, span_s, newest_ns)

@@ -14,12 +14,14 @@ class Window:
 
     Attributes:
         stamps_ns: (T,) sensor stamps [ns], strictly rising.
+        dt_s: (T,) time from the sample before to each sample [s].
         features: (T, F) normalised features [1].
         usable: (T,) whether a learner may use the sample.
         initial_hidden_state: (H,) the network's state just before the first sample.
     """
 
     stamps_ns: NDArray[np.int64]
+    dt_s: NDArray[np.float64]
     features: NDArray[np.float32]
     usable: NDArray[np.bool_]
     initial_hidden_state: NDArray[np.float32]
@@ -49,6 +51,7 @@ class SlidingWindow:
         self.max_gap_ns = round(max_gap_s * NANOSECONDS)
         rows = 2 * capacity
         self._stamps_ns = np.zeros(rows, np.int64)
+        self._dt_s = np.zeros(rows)
         self._features = np.zeros((rows, features), np.float32)
         self._usable = np.zeros(rows, np.bool_)
         self._hidden_states = np.zeros((rows, hidden), np.float32)
@@ -66,11 +69,15 @@ class SlidingWindow:
     def append(
         self,
         stamp_ns: int,
+        dt_s: float,
         features: NDArray[np.float32],
         usable: bool,
         hidden_state: NDArray[np.float32],
     ) -> None:
-        """Add the newest sample; `hidden_state` is the network's state before it.
+        """Add the newest sample.
+
+        `hidden_state` is the network's state before it, `dt_s` the step that the network made
+        with it.
 
         Raises:
             ValueError: the sample does not follow the newest one (see `follows`).
@@ -82,6 +89,7 @@ class SlidingWindow:
             self._move_to_front()
         row = self._end
         self._stamps_ns[row] = stamp_ns
+        self._dt_s[row] = dt_s
         self._features[row] = features
         self._usable[row] = usable
         self._hidden_states[row] = hidden_state
@@ -103,6 +111,7 @@ class SlidingWindow:
         rows = slice(self._start, self._end)
         return Window(
             stamps_ns=self._stamps_ns[rows].copy(),
+            dt_s=self._dt_s[rows].copy(),
             features=self._features[rows].copy(),
             usable=self._usable[rows].copy(),
             initial_hidden_state=self._hidden_states[self._start].copy(),
@@ -110,6 +119,12 @@ class SlidingWindow:
 
     def _move_to_front(self) -> None:
         kept = len(self)
-        for rows in (self._stamps_ns, self._features, self._usable, self._hidden_states):
+        for rows in (
+            self._stamps_ns,
+            self._dt_s,
+            self._features,
+            self._usable,
+            self._hidden_states,
+        ):
             rows[:kept] = rows[self._start : self._end]
         self._start, self._end = 0, kept

@@ -47,6 +47,7 @@ def test_streamed_score_equals_a_batch_recomputation(seed, adapted_lost, frozen_
     recent = scored & (stamps >= stamps[scored].max() - SECOND)
     for found, rows in ((score.cumulative(), scored), (score.sliding(), recent)):
         assert found.samples == rows.sum()
+        assert found.newest_ns == stamps[rows].max()
         assert found.span_s == pytest.approx(np.ptp(stamps[rows]) / SECOND)
         assert found.adapted_rmse_m == pytest.approx(rmse((adapted - labels.position)[rows]))
         assert found.frozen_rmse_m == pytest.approx(rmse((frozen - labels.position)[rows]))

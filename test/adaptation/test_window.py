@@ -8,9 +8,9 @@ from liquid_adapt_ros.adaptation.window import SlidingWindow
 STEP_NS = 10_000_000
 
 
-def sample(index: int) -> tuple[int, np.ndarray, bool, np.ndarray]:
+def sample(index: int) -> tuple[int, float, np.ndarray, bool, np.ndarray]:
     features = np.full(3, index, np.float32)
-    return index * STEP_NS, features, index % 3 != 0, np.full(2, -index, np.float32)
+    return index * STEP_NS, 0.01 * index, features, index % 3 != 0, np.full(2, -index, np.float32)
 
 
 @given(st.integers(1, 12), st.integers(1, 60))
@@ -22,6 +22,7 @@ def test_window_is_the_newest_samples_in_order_with_the_state_before_the_first(c
         assert len(window) == len(kept)
         snapshot = window.snapshot()
         np.testing.assert_array_equal(snapshot.stamps_ns, np.array(kept) * STEP_NS)
+        np.testing.assert_array_equal(snapshot.dt_s, 0.01 * np.array(kept))
         np.testing.assert_array_equal(snapshot.features[:, 0], kept)
         np.testing.assert_array_equal(snapshot.usable, [i % 3 != 0 for i in kept])
         np.testing.assert_array_equal(snapshot.initial_hidden_state, [-kept[0]] * 2)
