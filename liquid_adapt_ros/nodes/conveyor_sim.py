@@ -53,7 +53,7 @@ class ConveyorSim(ManagedNode):
         self._ticks = 0
 
     def configure(self) -> None:
-        """Build the world and the publishers."""
+        """Build the world and the topics, so that all have found each other before time runs."""
         self._scenario = scenario_of(self.parameters)
         self._scheduled = Disturbances()
         self._episode = Episode(
@@ -69,37 +69,36 @@ class ConveyorSim(ManagedNode):
             lambda: self._episode.world.time_s,
             lambda reason: self.diagnostics.count("command refused", reason),
         )
+        self._subscribers = [
+            self.create_subscription(kind, topic, take, qos.COMMAND)
+            for kind, topic, take in (
+                (
+                    Float64MultiArray,
+                    "joint_velocity_controller/commands",
+                    self._inbox.take_joint_velocities,
+                ),
+                (TwistStamped, "cmd_vel", self._inbox.take_twist),
+                (Float64MultiArray, "gripper_controller/commands", self._inbox.take_gripper),
+            )
+        ]
 
     def activate(self) -> None:
-        """Listen to commands and let time run."""
-        inbox, subscribe = self._inbox, self.create_subscription
-        inbox.clear()
-        self._subscribers = [
-            subscribe(
-                Float64MultiArray,
-                "joint_velocity_controller/commands",
-                inbox.take_joint_velocities,
-                qos.COMMAND,
-            ),
-            subscribe(TwistStamped, "cmd_vel", inbox.take_twist, qos.COMMAND),
-            subscribe(
-                Float64MultiArray, "gripper_controller/commands", inbox.take_gripper, qos.COMMAND
-            ),
-        ]
+        """Let time run."""
+        self._inbox.clear()
         self._start_time(self.parameters["real_time_factor"])
 
     def deactivate(self) -> None:
         """Stop time."""
         self._stop_time()
-        for subscriber in self._subscribers:
-            self.destroy_subscription(subscriber)
-        self._subscribers = []
 
     def cleanup(self) -> None:
-        """Drop the world and the publishers."""
-        if self._episode is not None:
-            self._publishers_made.destroy()
-            self._episode = None
+        """Drop the world and the topics."""
+        if self._episode is None:
+            return
+        self._episode = None
+        self._publishers_made.destroy()
+        for subscriber in self._subscribers:
+            self.destroy_subscription(subscriber)
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
         """Disturbances and the pace take effect with the next tick."""

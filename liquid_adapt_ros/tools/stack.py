@@ -27,12 +27,12 @@ class StackNode:
 
 SIMULATOR = StackNode("conveyor_sim", "conveyor_sim")
 # In the order in which the data flows.
-LEARNING_NODES = (
+STACK = (
+    SIMULATOR,
     StackNode("sensor_fusion", "sensor_fusion"),
     StackNode("lnn_inference", "lnn_inference"),
     StackNode("online_trainer", "online_trainer"),
 )
-STACK = (SIMULATOR, *LEARNING_NODES)
 
 
 def parameter_file() -> Path:

@@ -44,6 +44,7 @@ def test_the_parameter_file_sets_only_what_the_node_declares(node):
     assert content.pop("use_sim_time") is (node is not SIMULATOR)
     for name, value in content.items():
         row = declared[name]
+        value = tuple(value) if isinstance(value, list) else value
         assert type(value) is type(row.default), name
         assert row.refusal(value) == "", name
 

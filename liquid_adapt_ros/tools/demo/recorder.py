@@ -11,11 +11,14 @@ from typing import Any
 
 import rclpy
 from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -30,10 +33,12 @@ from liquid_adapt_ros.tools.demo.recording import (
     TrainerStatus,
 )
 
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+
 # Best effort takes from reliable publishers too; 2 s of the 100 Hz streams may queue up.
 _STREAM = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 _REPORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
-_LEARNING_TOPICS = ("fused_state", "policy_action", "adaptation_status")
+_TOPIC_OF_EACH_NODE = ("joint_states", "fused_state", "policy_action", "adaptation_status")
 
 
 class Recorder:
@@ -79,9 +84,13 @@ class Recorder:
         while (remaining_s := deadline - time.monotonic()) > 0.0:
             self._executor.spin_once(timeout_sec=remaining_s)
 
-    def hears_the_learning_nodes(self) -> bool:
-        """Whether each learning node is configured: the publisher of its topic is discovered."""
-        return all(map(self._node.count_publishers, _LEARNING_TOPICS))
+    def hears_every_node(self) -> bool:
+        """Whether each node is configured: the publisher of a topic of its own is discovered."""
+        return all(map(self._node.count_publishers, _TOPIC_OF_EACH_NODE))
+
+    def lifecycle_of(self, node_name: str) -> "LifecycleClient":
+        """A handle to lead a lifecycle node through its transitions."""
+        return LifecycleClient(self._node, node_name)
 
     def _take_joint_state(self, message: JointState, info: dict[str, Any]) -> None:
         self.recording.joint_states.append(JointStateArrival(_stamp_ns(message), _arrival(info)))
@@ -126,6 +135,21 @@ class Recorder:
 
     def _take_truth(self, message: String) -> None:
         self.recording.truth.append(json.loads(message.data))
+
+
+class LifecycleClient:
+    """Asks the lifecycle node `node_name` for transitions; `node` must be spinning."""
+
+    def __init__(self, node: Node, node_name: str):
+        self._client = node.create_client(ChangeState, f"{node_name}/change_state")
+
+    def is_ready(self) -> bool:
+        """Whether the node is there."""
+        return self._client.service_is_ready()
+
+    def request(self, transition: int) -> Future:
+        """Ask for a transition: CONFIGURE or ACTIVATE."""
+        return self._client.call_async(ChangeState.Request(transition=Transition(id=transition)))
 
 
 def _stamp_ns(message: Any) -> int:

@@ -14,15 +14,17 @@ from liquid_adapt_ros.tools.demo.belt_speed import belt_speed
 from liquid_adapt_ros.tools.demo.domain import domain_environment, free_domain
 from liquid_adapt_ros.tools.demo.figure import draw_report
 from liquid_adapt_ros.tools.demo.live import TABLE_PERIOD_S, LiveView
-from liquid_adapt_ros.tools.demo.recorder import Recorder
+from liquid_adapt_ros.tools.demo.recorder import ACTIVATE, CONFIGURE, LifecycleClient, Recorder
 from liquid_adapt_ros.tools.demo.recording import Recording
 from liquid_adapt_ros.tools.demo.report import Report, RunConditions, make_report
 from liquid_adapt_ros.tools.demo.score import applied_updates, score
 from liquid_adapt_ros.tools.demo.stack_processes import NodeProcess, StackProcesses
-from liquid_adapt_ros.tools.stack import LEARNING_NODES, SIMULATOR, parameter_file
+from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, parameter_file
 
-# What the learning nodes may take until they are ready, and the simulator until its first tick.
+# What each step of the start may take.
 START_TIMEOUT_S = 60.0
+# All nodes see all topics this long after the recorder does.
+DISCOVERY_S = 0.5
 # The run is given up when it takes this many times its duration.
 SLOWEST = 3.0
 
@@ -90,20 +92,37 @@ def run(settings: RunSettings) -> Report:
 
 
 def _start(settings: RunSettings, stack: StackProcesses, recorder: Recorder) -> None:
-    """Start the learning nodes, and the simulator once they are ready."""
+    """Start all nodes at once; simulated time begins when all are ready and know each other.
+
+    Until then the simulator waits unconfigured, so that every run begins at its first tick.
+    """
     weights = {"model_file": settings.policy_file}
     encoder = {"encoder_file": settings.encoder_file}
+    world = {"seed": settings.seed, "scenario": settings.scenario_file, "autostart": False}
     overrides = {
+        "conveyor_sim": world,
         "sensor_fusion": {**weights, **encoder, "rate_hz": settings.rate_hz},
         "lnn_inference": weights,
         "online_trainer": weights,
     }
-    for node in LEARNING_NODES:
+    for node in STACK:
         stack.start(node, parameter_file(), overrides[node.name])
-    _wait(stack, recorder, "the learning nodes", recorder.hears_the_learning_nodes)
-    world = {"seed": settings.seed, "scenario": settings.scenario_file}
-    stack.start(SIMULATOR, parameter_file(), world)
+    simulator = recorder.lifecycle_of(SIMULATOR.name)
+    _wait(stack, recorder, "the simulator", simulator.is_ready)
+    _lead(stack, recorder, simulator, CONFIGURE)
+    _wait(stack, recorder, "a node", recorder.hears_every_node)
+    recorder.spin(DISCOVERY_S)
+    _lead(stack, recorder, simulator, ACTIVATE)
     _wait(stack, recorder, "the simulator", lambda: recorder.recording.time_s > 0.0)
+
+
+def _lead(
+    stack: StackProcesses, recorder: Recorder, simulator: LifecycleClient, transition: int
+) -> None:
+    answer = simulator.request(transition)
+    _wait(stack, recorder, "the simulator", answer.done)
+    if not answer.result().success:
+        raise StackError(f"the simulator refused to start; see {stack.log_folder}")
 
 
 def _wait(stack: StackProcesses, recorder: Recorder, what: str, ready: Callable[[], bool]) -> None:
@@ -112,7 +131,9 @@ def _wait(stack: StackProcesses, recorder: Recorder, what: str, ready: Callable[
         if ended := stack.ended():
             raise StackError(_obituary(ended[0]))
         if time.monotonic() > deadline:
-            raise StackError(f"{what} did not come up within {START_TIMEOUT_S:.0f} s")
+            raise StackError(
+                f"{what} was not ready within {START_TIMEOUT_S:.0f} s; see {stack.log_folder}"
+            )
         recorder.spin(0.05)
 
 
@@ -131,7 +152,7 @@ def _watch(
                 failures.append(f"the run took more than {SLOWEST:g} times its duration")
     elapsed_s = time.monotonic() - started_s
     cpu_percent = {
-        name: 100.0 * (used_s - cpu_before_s[name]) / elapsed_s
+        name: 100.0 * max(0.0, used_s - cpu_before_s[name]) / elapsed_s
         for name, used_s in _cpu_s(stack).items()
     }
     return cpu_percent, failures

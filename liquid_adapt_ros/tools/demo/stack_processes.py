@@ -51,7 +51,7 @@ class StackProcesses:
     """
 
     def __init__(self, log_folder: Path, environment: Mapping[str, str]):
-        self._log_folder = log_folder
+        self.log_folder = log_folder
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
         self._running: list[NodeProcess] = []
         log_folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ class StackProcesses:
         self, node: StackNode, parameters: Path, overrides: Mapping[str, object] | None = None
     ) -> None:
         """Start one node (see `stack.node_command`)."""
-        log = self._log_folder / f"{node.name}.log"
+        log = self.log_folder / f"{node.name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 node_command(node, parameters, overrides),
