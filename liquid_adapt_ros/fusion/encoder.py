@@ -56,9 +56,13 @@ class OnnxEncoder:
         """Return the embedding (E,) of one picture (see `preprocess`).
 
         Raises:
-            ValueError: the embedding isn't finite.
+            ValueError: the model can't be run on this input, or the embedding isn't finite.
         """
-        (embedding,) = self._session.run(None, {"image": image[None], "points": points[None]})
+        inputs = {"image": image[None], "points": points[None]}
+        try:
+            (embedding,) = self._session.run(None, inputs)
+        except Exception as error:  # as above
+            raise ValueError(f"ONNX Runtime: {error}") from error
         if not np.isfinite(embedding).all():
             raise ValueError("the embedding is not finite")
         return embedding[0]

@@ -25,6 +25,11 @@ def test_an_embedding_that_is_not_finite_is_refused(encoder):
         encoder.encode(np.full((4, 96, 128), np.nan, np.float32), np.ones((4, 24, 32), np.float32))
 
 
+def test_an_input_of_another_shape_is_refused(encoder):
+    with pytest.raises(ValueError, match="ONNX Runtime"):
+        encoder.encode(np.ones((3, 96, 128), np.float32), np.ones((4, 24, 32), np.float32))
+
+
 def test_a_file_that_is_no_encoder_is_named(tmp_path):
     (tmp_path / "noise.onnx").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"noise\.onnx is not a usable ONNX model"):

@@ -24,10 +24,6 @@ class Probe(Node):
         self.statuses: dict[str, DiagnosticStatus] = {}
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_status, qos.REPORT)
 
-    def now_ns(self) -> int:
-        """The system clock [ns]."""
-        return self.get_clock().now().nanoseconds
-
     def record(self, message_type: Any, topic: str, profile: Any) -> list[Any]:
         """Subscribe; returns the list that messages are appended to."""
         received: list[Any] = []

@@ -1,6 +1,7 @@
 """Publishes what a robot's drivers publish, at their rates, with faults on demand.
 
-Time is simulated: on a busy machine everything runs slower, but stamps and ages stay as they are.
+Time is simulated unless asked otherwise: on a busy machine everything runs slower, but stamps and
+ages stay as they are.
 """
 
 from array import array
@@ -41,6 +42,17 @@ class SimulatedClock:
         return self.now_ns
 
 
+class SystemClock:
+    """The machine's own clock."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+
+    def advance(self) -> int:
+        """Return the time [ns]."""
+        return self._probe.get_clock().now().nanoseconds
+
+
 class SensorDrivers:
     """Camera at 33 Hz, IMU at 200 Hz, joints at 100 Hz, of a still robot.
 
@@ -48,7 +60,12 @@ class SensorDrivers:
     the test likes, or None to keep it back.
     """
 
-    def __init__(self, probe: Probe, joint_names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        joint_names: tuple[str, ...],
+        clock: SimulatedClock | SystemClock | None = None,
+    ) -> None:
         self.joint_names = joint_names
         self.positions = np.linspace(-1.0, 1.0, len(joint_names))
         self.rgb = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
@@ -57,7 +74,7 @@ class SensorDrivers:
         self.alter_joints: Callable[[JointState], JointState | None] = unchanged
         self.alter_colour: Callable[[Image], Image | None] = unchanged
         self.alter_depth: Callable[[Image], Image | None] = unchanged
-        self.clock = SimulatedClock(probe)
+        self.clock = clock or SimulatedClock(probe)
         self._ticks = 0
         make = probe.create_publisher
         self._imu = make(Imu, "imu/data", qos.SENSOR)

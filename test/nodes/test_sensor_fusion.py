@@ -10,6 +10,7 @@ from ros_probe import maps_torch, ros_probe
 from sensor_drivers import (
     INTRINSICS,
     SensorDrivers,
+    SystemClock,
     colour_image,
     depth_image_m,
     depth_image_mm,
@@ -90,6 +91,15 @@ def test_features_are_those_of_the_model_at_the_joints_stamp_in_any_joint_order(
     assert most(message.camera_age_s < 0.1 and message.imu_age_s < 0.02 for message in fused)
     assert most(message.joint_age_s == 0.0 for message in fused)
     assert not maps_torch(node.process.pid)
+
+
+def test_real_time_works_like_simulated_time(probe, model, start_node):
+    drivers = SensorDrivers(probe, model.spec.joint_names, SystemClock(probe))
+    fused = probe.record(FusedState, "fused_state", qos.FUSED_STATE)
+    node = start_node(NODE, model.parameters())
+    assert probe.spin_until(lambda: fused and fused[-1].usable_for_learning), node.output()
+    newest_s = stamp_ns(fused[-1].header.stamp) / 1e9
+    assert newest_s == pytest.approx(drivers.clock.advance() / 1e9, abs=1.0)
 
 
 def test_encodings_and_units_make_no_difference(probe, running):
