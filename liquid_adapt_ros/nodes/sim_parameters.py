@@ -72,7 +72,7 @@ _DISTURBANCES = tuple(
     Parameter(
         DISTURBANCE_PREFIX + item.name,
         item.default,
-        f"Disturbance, changeable at any time: {item.metadata['description']}.",
+        f"Disturbance: {item.metadata['description']}.",
         item.metadata["low"],
         item.metadata["high"],
     )
