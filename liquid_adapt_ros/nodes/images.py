@@ -1,6 +1,8 @@
 """Camera messages as arrays, checked before anything reads their bytes.
 
-The cv-bridge wheel needs OpenCV 4: it takes the number of channels from bits that OpenCV 5 moved.
+cv_bridge is asked for single channels only, under names for which every build of it is right: the
+wheel 1.13.0.post0 takes 16UC1 for 8 bits a pixel, and takes the number of channels from bits that
+OpenCV 5 moved.
 """
 
 import numpy as np
@@ -19,18 +21,17 @@ _bridge = CvBridge()
 def colour_array(message: Image) -> NDArray[np.uint8]:
     """Return (H, W, 3) red, green, blue; raise ValueError for another encoding or a wrong size."""
     check_image(message, COLOUR_ENCODINGS)
-    return _convert(message, "rgb8")
+    height, width = message.height, message.width
+    flat = _single_channel(message, "mono8", width * COLOUR_ENCODINGS[message.encoding])
+    pixels = flat.reshape(height, width, -1)
+    return pixels if message.encoding == "rgb8" else np.ascontiguousarray(pixels[..., ::-1])
 
 
 def depth_array_m(message: Image) -> NDArray[np.float32]:
     """Return (H, W) depth [m], 0 or NaN where there is none; raise ValueError as above."""
     check_image(message, DEPTH_ENCODINGS)
-    metres_per_unit = METRES_PER_UNIT[message.encoding]
-    if message.encoding == "16UC1":
-        # The same bytes under another name: cv-bridge 1.13.0.post0 (the wheel) takes 16UC1 for
-        # 8 bits a pixel.
-        message.encoding = "mono16"
-    return _convert(message, "passthrough") * metres_per_unit
+    encoding = "mono16" if message.encoding == "16UC1" else message.encoding
+    return _single_channel(message, encoding, message.width) * METRES_PER_UNIT[message.encoding]
 
 
 def intrinsics_array(message: CameraInfo) -> NDArray[np.float64]:
@@ -58,8 +59,16 @@ def check_image(message: Image, encodings: dict[str, int]) -> None:
         )
 
 
-def _convert(message: Image, encoding: str) -> NDArray:
+def _single_channel(message: Image, encoding: str, width: int) -> NDArray:
+    """The same bytes as one channel: an array (H, width)."""
+    single = Image(
+        height=message.height,
+        width=width,
+        encoding=encoding,
+        step=message.step,
+        data=message.data,
+    )
     try:
-        return _bridge.imgmsg_to_cv2(message, encoding)
-    except (CvBridgeError, TypeError) as error:
+        return _bridge.imgmsg_to_cv2(single, "passthrough")
+    except CvBridgeError as error:
         raise ValueError(str(error)) from error
