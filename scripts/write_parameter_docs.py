@@ -13,8 +13,8 @@ HEADER = """\
 
 Written by `scripts/write_parameter_docs.py` from the nodes' own tables. `config/conveyor_sim.yaml`
 sets the ones that are worth a look. Every value is checked against its range; a parameter that is
-not marked "start only" can be changed while the node runs, and takes effect at once. `use_sim_time`
-works in every node.
+not marked "start only" can be changed while the node runs, and takes effect at once.
+`use_sim_time` works in every node.
 """
 
 

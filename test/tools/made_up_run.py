@@ -20,6 +20,20 @@ HORIZON_S = 0.3
 LATENCY_NS = 3_000_000
 FROZEN_POSITION_M = (0.0, 0.55, 0.45)
 TICK_NS = 10_000_000
+# What report.json must hold at least.
+REPORT_KEYS = {
+    "frozen_rmse_m",
+    "adapted_rmse_m",
+    "gain_percent",
+    "nominal_rmse_m",
+    "real_time_factor",
+    "fused_rate_hz",
+    "action_rate_hz",
+    "latency_ms",
+    "weight_updates",
+    "picks",
+    "objects",
+}
 
 
 def object_position(time_s: float) -> tuple[float, float, float]:
