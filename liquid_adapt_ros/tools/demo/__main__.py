@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         10 %; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: end the nodes first
+        signal.signal(number, _interrupt)
     try:
         return _run_all(options)
     except KeyboardInterrupt:
@@ -54,7 +55,7 @@ def _run_all(options: argparse.Namespace) -> int:
             rate_hz=options.rate,
             models=options.models,
             out=out,
-            headless=options.headless,
+            headless=options.headless or not sys.stdout.isatty(),
         )
         reports.append(run(settings))
         _tell(reports[-1], out)
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--runs", type=_count, default=1, help="this many runs, with seed, seed + 1, ...")
     add("--models", type=Path, default=share_folder() / "models", help="folder of the weights")
     add("--out", type=Path, default=Path("out/demo"), help="folder of the results")
-    add("--headless", action="store_true", help="plain lines instead of a live table")
+    add("--headless", action="store_true", help="plain lines, as without a terminal")
     return parser
 
 

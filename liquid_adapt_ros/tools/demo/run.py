@@ -21,6 +21,7 @@ from liquid_adapt_ros.tools.demo.score import applied_updates, score
 from liquid_adapt_ros.tools.demo.stack_processes import NodeProcess, StackProcesses
 from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, parameter_file
 
+REPORT_NAME, PICTURE_NAME = "report.json", "report.png"
 # What each step of the start may take.
 START_TIMEOUT_S = 60.0
 # All nodes see all topics this long after the recorder does.
@@ -82,6 +83,8 @@ def run(settings: RunSettings) -> Report:
         duration_s=settings.duration_s,
         rate_hz=settings.rate_hz,
     )
+    for name in (REPORT_NAME, PICTURE_NAME):  # of an earlier run
+        (settings.out / name).unlink(missing_ok=True)
     with free_domain() as domain, Recorder(domain) as recorder:
         logs = settings.out / "logs"
         with StackProcesses(logs, domain_environment(domain)) as stack:
@@ -180,7 +183,7 @@ def _evaluate(
 ) -> Report:
     errors = score(recording, StreamingPolicy(model.spec, model.params, model.norm))
     report = make_report(conditions, recording, errors, cpu_percent, node_failures)
-    report.write(settings.out / "report.json")
+    report.write(settings.out / REPORT_NAME)
     update_s = [time_s for time_s, _ in applied_updates(recording.actions)]
-    draw_report(report, errors, belt_speed(recording), update_s, settings.out / "report.png")
+    draw_report(report, errors, belt_speed(recording), update_s, settings.out / PICTURE_NAME)
     return report
