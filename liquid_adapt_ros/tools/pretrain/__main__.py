@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from liquid_adapt_ros.tools.pretrain.allocator import keep_freed_memory
 from liquid_adapt_ros.tools.pretrain.pipeline import Pipeline, Update
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
 
@@ -53,6 +54,7 @@ def main() -> None:
     cores = os.cpu_count() or 1
     parser.add_argument("--processes", type=int, default=cores, help="and threads to use")
     arguments = parser.parse_args()
+    keep_freed_memory()
     pipeline = Pipeline(
         work=arguments.work,
         models=arguments.models,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +30,19 @@ def export_encoder(encoder: nn.Module, path: Path) -> float:
     image, points = random_inputs(4, seed=0)
     inputs = torch.from_numpy(image), torch.from_numpy(points)
     batch = torch.export.Dim("batch", min=1)
-    torch.onnx.export(
-        encoder,
-        inputs,
-        str(path),
-        input_names=["image", "points"],
-        output_names=["embedding"],
-        dynamic_shapes=({0: batch}, {0: batch}),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
+        torch.onnx.export(
+            encoder,
+            inputs,
+            str(path),
+            input_names=["image", "points"],
+            output_names=["embedding"],
+            dynamic_shapes=({0: batch}, {0: batch}),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     difference = largest_difference(encoder, OnnxEncoder(path))
     if difference > TOLERANCE:
         raise RuntimeError(f"{path} differs from torch by {difference:.2e}, limit {TOLERANCE:.0e}")

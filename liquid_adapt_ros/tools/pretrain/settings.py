@@ -36,7 +36,7 @@ class EncoderSettings:
         learning_rate, weight_decay: AdamW; the rate is the peak of a one-cycle schedule.
     """
 
-    epochs: float = 4.0
+    epochs: float = 3.0
     batch: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 0.01

@@ -1,0 +1,76 @@
+"""The whole of pretraining, tiny: what it writes, what it skips, how it goes on when cut off."""
+
+import numpy as np
+import pytest
+from pretrain_tiny import TINY, CutOff, tiny_pipeline
+
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
+from liquid_adapt_ros.runtime.policy_model import load_policy
+from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
+from liquid_adapt_ros.tools.pretrain.evaluate import RuntimeStack
+
+TITLES = [
+    "episodes",
+    "encoder",
+    "embeddings",
+    "core and head",
+    "held-out, planner drives",
+    "held-out, policy drives",
+]
+
+
+@pytest.fixture(scope="module")
+def cut_off_and_finished(tmp_path_factory):
+    """A run cut off in the training of core and head, then run again to its end."""
+    folder = tmp_path_factory.mktemp("pretrain")
+    first, first_titles = tiny_pipeline(folder, cut_off_in="core and head")
+    with pytest.raises(CutOff):
+        first.run()
+    second, second_titles = tiny_pipeline(folder)
+    results = second.run()
+    return folder, first_titles, second_titles, results
+
+
+def test_a_run_cut_off_goes_on_with_the_stage_it_was_in(cut_off_and_finished):
+    _, first_titles, second_titles, _ = cut_off_and_finished
+    assert first_titles == TITLES[:4]
+    assert second_titles == TITLES[3:]
+
+
+def test_the_model_written_is_whole_and_belongs_to_its_encoder(cut_off_and_finished):
+    folder, _, _, _ = cut_off_and_finished
+    model = load_policy(folder / "models" / "conveyor_policy.safetensors")
+    encoder = OnnxEncoder(folder / "models" / "conveyor_encoder.onnx")
+    assert model.encoder_sha256 == encoder.sha256
+    assert model.spec.joint_names == JOINT_NAMES
+    assert encoder.size == model.spec.inputs.embedding
+    RuntimeStack(
+        folder / "models" / "conveyor_policy.safetensors",
+        folder / "models" / "conveyor_encoder.onnx",
+    )
+
+
+def test_onnx_runtime_and_torch_agree(cut_off_and_finished):
+    _, _, _, results = cut_off_and_finished
+    assert results["encoder"]["onnx_difference"] <= 1e-3
+
+
+def test_the_encoder_is_one_small_file(cut_off_and_finished):
+    folder, _, _, _ = cut_off_and_finished
+    assert (folder / "models" / "conveyor_encoder.onnx").stat().st_size < 4e6
+
+
+def test_the_card_tells_the_measured_error(cut_off_and_finished):
+    folder, _, _, results = cut_off_and_finished
+    card = (folder / "models" / "README.md").read_text()
+    error_mm = 1000.0 * results["evaluation"]["planner"]["position_rmse_m"]
+    assert f"{error_mm:.1f} mm" in card
+    assert f"{TINY.data.episodes} simulated episodes" in card
+    assert np.isfinite(error_mm)
+
+
+def test_a_finished_run_is_not_repeated(cut_off_and_finished):
+    folder, _, _, results = cut_off_and_finished
+    again, titles = tiny_pipeline(folder)
+    assert again.run() == results
+    assert titles == []

@@ -1,0 +1,137 @@
+"""What the policy is trained on is what fusion would have given it, with labels of one object."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from liquid_adapt_ros.lnn.spec import PolicySpec
+from liquid_adapt_ros.tools.pretrain.evaluate import scored_ticks
+from liquid_adapt_ros.tools.pretrain.record import Recording
+from liquid_adapt_ros.tools.pretrain.sequences import (
+    PolicySequence,
+    future_position,
+    normalisation,
+    policy_sequence,
+)
+from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
+from liquid_adapt_ros.tools.pretrain.train_policy import PolicyTrainer, Windows, normalised
+
+TICKS = 200
+SPEC = PolicySpec()
+AHEAD = 30  # ticks in the spec's horizon of 0.3 s
+
+
+def recording(target_id, arrived=(3, 6, 10)):
+    ticks, pictures = len(target_id), len(arrived)
+    place = np.arange(ticks, dtype=np.float32)[:, None] * np.float32([0.001, 0.0, 0.0])
+    return Recording(
+        rgb=np.zeros((pictures, 96, 128, 3), np.uint8),
+        depth_mm=np.zeros((pictures, 96, 128), np.uint16),
+        intrinsics=np.eye(3),
+        camera_pose=np.eye(4),
+        taken_tick=np.array(arrived) - 2.5,
+        arrived_tick=np.array(arrived),
+        proprioception=np.zeros((ticks, 12), np.float32),
+        action=np.zeros((ticks, 9), np.float32),
+        target_id=np.array(target_id),
+        target=place,
+        second=place,
+        tool=place,
+        holding=np.zeros(ticks, np.bool_),
+        belt_speed=np.zeros(ticks, np.float32),
+    )
+
+
+def test_the_label_is_where_the_same_target_is_one_horizon_later():
+    label = future_position(recording([7] * TICKS), 0.3)
+    np.testing.assert_allclose(label[:-AHEAD, 0], 0.001 * np.arange(AHEAD, TICKS), rtol=1e-6)
+    assert np.isnan(label[-AHEAD:]).all()
+
+
+@pytest.mark.parametrize("gap", [[8], [-1], [-1, 7, -1]])
+def test_no_label_reaches_across_a_change_of_target(gap):
+    ids = [7] * 100 + gap
+    ids += [7] * (TICKS - len(ids))
+    known = np.isfinite(future_position(recording(ids), 0.3)).all(axis=1)
+    assert known[: 100 - AHEAD].all()
+    assert not known[100 - AHEAD : 100 + len(gap)].any()
+    assert known[100 + len(gap) : TICKS - AHEAD].all()
+
+
+def test_the_scored_ticks_are_those_with_a_label():
+    ids = np.array([-1] * 20 + [3] * 80 + [4] * 100)
+    now, settled = scored_ticks(ids, AHEAD, settling=10)
+    label = future_position(recording(ids), 0.3)
+    np.testing.assert_array_equal(now, np.flatnonzero(np.isfinite(label[:, 0])))
+    np.testing.assert_array_equal(now[~settled], [*range(20, 30), *range(100, 110)])
+
+
+def test_a_picture_counts_from_the_tick_after_it_arrived():
+    embeddings = np.arange(3, dtype=np.float32)[:, None] * np.ones(128, np.float32)
+    sequence = policy_sequence(recording([7] * TICKS), embeddings, SPEC)
+    seen = sequence.features[:, 0]
+    assert np.isnan(seen[:4]).all()
+    np.testing.assert_array_equal(seen[4:12], [0, 0, 0, 1, 1, 1, 1, 2])
+
+
+def random_sequences(count=3, ticks=TICKS):
+    rng = np.random.default_rng(0)
+    sequences = []
+    for _ in range(count):
+        features = rng.normal(2.0, 3.0, (ticks, 140)).astype(np.float32)
+        outputs = rng.normal(1.0, 0.5, (ticks, 12)).astype(np.float32)
+        outputs[-AHEAD:, 9:] = np.nan
+        features[:4, :128] = np.nan
+        sequences.append(PolicySequence(features, outputs))
+    return sequences
+
+
+def test_normalised_sequences_have_mean_0_and_deviation_1_and_start_at_the_mean():
+    sequences = random_sequences()
+    norm = normalisation(sequences, SPEC)
+    features = np.concatenate([normalised(item, norm).features for item in sequences])
+    np.testing.assert_allclose(features.mean(axis=0), 0.0, atol=0.05)
+    np.testing.assert_allclose(features.std(axis=0), 1.0, atol=0.05)
+    assert (normalised(sequences[0], norm).features[:4, :128] == 0.0).all()
+
+
+def test_the_three_coordinates_share_one_scale():
+    sequences = random_sequences()
+    for item in sequences:
+        item.outputs[:, 9:] *= np.float32([1.0, 0.1, 0.01])
+    scale = normalisation(sequences, SPEC)["norm.output_scale"][9:]
+    assert scale[0] == scale[1] == scale[2]
+
+
+def test_a_joint_that_hardly_moved_is_not_blown_up():
+    sequences = [
+        dataclasses.replace(item, features=np.zeros_like(item.features))
+        for item in random_sequences()
+    ]
+    assert normalisation(sequences, SPEC)["norm.feature_scale"].min() >= 0.02
+
+
+def test_windows_carry_on_where_the_stream_was():
+    sequences = [PolicySequence(np.arange(TICKS, dtype=np.float32)[:, None], np.zeros((TICKS, 1)))]
+    plan = PolicySettings(batch=16, window_s=0.4, continue_share=0.7)
+    windows, rng = Windows(sequences, plan, 0.01), np.random.default_rng(0)
+    last, _, is_new = windows.draw(rng)
+    assert is_new.all()
+    carried = 0
+    for _ in range(20):
+        features, _, is_new = windows.draw(rng)
+        goes_on = features[:, 0, 0] == last[:, -1, 0] + 1.0
+        assert goes_on[~is_new].all()
+        carried += (~is_new).sum()
+        last = features
+    assert carried > 50
+
+
+def test_training_lowers_the_loss():
+    sequences = random_sequences()
+    norm = normalisation(sequences, SPEC)
+    plan = PolicySettings(steps=30, batch=8, window_s=0.5, burn_in_s=0.1)
+    trainer = PolicyTrainer([normalised(item, norm) for item in sequences], SPEC, plan, seed=0)
+    losses = [trainer.step(number) for number in range(30)]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
