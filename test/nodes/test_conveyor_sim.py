@@ -9,6 +9,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.subscription import Subscription
 from ros_probe import Probe, ros_probe
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu, JointState
@@ -93,6 +94,9 @@ def test_streams_keep_their_rates_in_simulated_time(probe, start_node):
     assert (colour[0].encoding, colour[0].width, colour[0].height) == ("rgb8", 128, 96)
 
 
+@pytest.mark.skipif(
+    not hasattr(Subscription, "CallbackType"), reason="this rclpy does not tell when it was sent"
+)
 def test_no_stamp_is_sent_before_the_clock_has_reached_it(probe, start_node):
     sent_at = {"clock": {}, "joints": {}}
 

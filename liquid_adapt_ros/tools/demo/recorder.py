@@ -6,6 +6,7 @@ every calculation for after the run.
 
 import json
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -56,9 +58,9 @@ class Recorder:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         for kind, topic, take, quality in (
-            (JointState, "joint_states", self._take_joint_state, _STREAM),
-            (FusedState, "fused_state", self._take_fused_state, _STREAM),
-            (PolicyAction, "policy_action", self._take_action, _STREAM),
+            (JointState, "joint_states", _with_arrival(self._take_joint_state), _STREAM),
+            (FusedState, "fused_state", _with_arrival(self._take_fused_state), _STREAM),
+            (PolicyAction, "policy_action", _with_arrival(self._take_action), _STREAM),
             (PoseStamped, "object_pose", self._take_detection, _REPORT),
             (AdaptationStatus, "adaptation_status", self._take_status, _REPORT),
             (String, "sim/truth", self._take_truth, _REPORT),
@@ -92,20 +94,19 @@ class Recorder:
         """A handle to lead a lifecycle node through its transitions."""
         return LifecycleClient(self._node, node_name)
 
-    def _take_joint_state(self, message: JointState, info: dict[str, Any]) -> None:
-        self.recording.joint_states.append(JointStateArrival(_stamp_ns(message), _arrival(info)))
+    def _take_joint_state(self, message: JointState, arrival_ns: int) -> None:
+        self.recording.joint_states.append(JointStateArrival(_stamp_ns(message), arrival_ns))
 
-    def _take_fused_state(self, message: FusedState, info: dict[str, Any]) -> None:
-        self.recording.fused.append(
-            FusedSample(_stamp_ns(message), _arrival(info), message.features)
-        )
+    def _take_fused_state(self, message: FusedState, arrival_ns: int) -> None:
+        sample = FusedSample(_stamp_ns(message), arrival_ns, message.features)
+        self.recording.fused.append(sample)
 
-    def _take_action(self, message: PolicyAction, info: dict[str, Any]) -> None:
+    def _take_action(self, message: PolicyAction, arrival_ns: int) -> None:
         position = message.predicted_position
         self.recording.actions.append(
             Action(
                 stamp_ns=_stamp_ns(message),
-                arrival_ns=_arrival(info),
+                arrival_ns=arrival_ns,
                 predicted_position=(position.x, position.y, position.z),
                 horizon_s=message.horizon_s,
                 weight_version=message.weight_version,
@@ -157,5 +158,11 @@ def _stamp_ns(message: Any) -> int:
     return stamp.sec * NANOSECONDS + stamp.nanosec
 
 
-def _arrival(info: dict[str, Any]) -> int:
-    return info["received_timestamp"]
+def _with_arrival(take: Callable[[Any, int], None]) -> Callable[..., None]:
+    """A subscription callback that hands `take` the message and its arrival [ns, system clock].
+
+    rclpy tells when DDS received a message since Iron; on Humble the callback's own time must do.
+    """
+    if hasattr(Subscription, "CallbackType"):
+        return lambda message, info: take(message, info["received_timestamp"])
+    return lambda message: take(message, time.time_ns())
