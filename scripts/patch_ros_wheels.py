@@ -1,7 +1,8 @@
 """Make the CMake files of the ROS 2 wheels fit the environment of the Python that runs this.
 
 Some exported CMake files name the include folders of the machine that built the wheels
-(/opt/python/cpXY-cpXY/...). They are replaced by this Python's and this numpy's. Harmless to repeat.
+(/opt/python/cpXY-cpXY/...). They are replaced by this Python's and this numpy's; a second run
+finds none.
 """
 
 import re
