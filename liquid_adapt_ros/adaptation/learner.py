@@ -54,7 +54,8 @@ class LearnerSettings:
 
     Attributes:
         window_s: length of the window [s].
-        max_gap_s: longest time between two samples of one window [s].
+        max_gap_s: longest time between two samples of one window [s]; the trainer makes one
+            solver step of it.
         min_labelled_samples: samples with a known position that a window needs.
         command_tolerance_s: how far a planner's command may be from its sample [s].
         score_span_s: length of the sliding score [s].
@@ -78,6 +79,9 @@ class OnlineLearner:
         adapted: a network that gets the weights that fly; its states start the windows.
         frozen: a network that keeps the shipped weights: the baseline of the score.
         settings: what belongs to a window, a label and a score.
+
+    Raises:
+        ValueError: max_gap_s is too long for one stable step of the solver.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class OnlineLearner:
         self._frozen = frozen
         self._settings = settings
         self._newest_ns: int | None = None
+        spec.check_step(settings.max_gap_s)
         capacity = max(1, round(settings.window_s / spec.step_s))
         self._window = SlidingWindow(capacity, spec.features, spec.hidden, settings.max_gap_s)
         history_s = settings.window_s + spec.horizon_s + HISTORY_MARGIN_S
@@ -119,9 +124,10 @@ class OnlineLearner:
         hidden_state = self._adapted.hidden_state
         adapted = self._adapted.step(values, dt_s)
         frozen = self._frozen.step(values, dt_s)
-        if not self._window.follows(stamp_ns):
-            self._window.clear()
-        self._window.append(stamp_ns, dt_s, values, usable and adapted.finite, hidden_state)
+        if dt_s <= self._settings.max_gap_s:
+            self._window.append(stamp_ns, dt_s, values, usable and adapted.finite, hidden_state)
+        else:
+            self._window.clear()  # the next sample starts a new one
         if usable and frozen.finite:
             self.score.predict_frozen(stamp_ns, frozen.position)
 
