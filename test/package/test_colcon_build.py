@@ -29,7 +29,14 @@ def build(request, tmp_path_factory):
         "-DCMAKE_BUILD_TYPE=Debug",
         f"-DPython3_EXECUTABLE={sys.executable}",
     ]
-    done = subprocess.run(command, cwd=base, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        command,
+        cwd=base,
+        env=os.environ | {"MAKEFLAGS": f"-j{os.cpu_count()}"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     yield request.param == "linked", base / "install"
     shutil.rmtree(base)
