@@ -19,6 +19,7 @@ from std_msgs.msg import Float64MultiArray
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.pacing import Pacer
+from liquid_adapt_ros.nodes.polling import PolledGroup, waiting_messages
 from liquid_adapt_ros.nodes.robot_commands import CommandInbox
 from liquid_adapt_ros.nodes.sim_messages import truth_message
 from liquid_adapt_ros.nodes.sim_parameters import (
@@ -69,8 +70,9 @@ class ConveyorSim(ManagedNode):
             lambda: self._episode.world.time_s,
             lambda reason: self.diagnostics.count("command refused", reason),
         )
+        polled = PolledGroup()
         self._subscribers = [
-            self.create_subscription(kind, topic, take, qos.COMMAND)
+            self.create_subscription(kind, topic, take, qos.COMMAND, callback_group=polled)
             for kind, topic, take in (
                 (
                     Float64MultiArray,
@@ -112,8 +114,7 @@ class ConveyorSim(ManagedNode):
     def _start_time(self, real_time_factor: float) -> None:
         self._pacer = Pacer(TICK_S, real_time_factor, time.monotonic())
         # A timer of the executor, as it holds the period better than waiting between ticks in a
-        # loop of our own (0.2 ms against 0.7 ms late at the 99th percentile), and the commands
-        # that came in meanwhile are served in turn.
+        # loop of our own (0.3 ms against 0.7 ms late at the 99th percentile).
         self._timer = self.create_timer(
             TICK_S / real_time_factor,
             self._run_due_ticks,
@@ -131,6 +132,9 @@ class ConveyorSim(ManagedNode):
 
     def _tick(self) -> None:
         self._follow_scenario()
+        for subscriber in self._subscribers:
+            for message in waiting_messages(subscriber):
+                subscriber.callback(message)
         command = self._inbox.command(self.parameters["command_timeout_s"])
         result = self._episode.tick(command)
         self._publishers_made.publish_samples(result)

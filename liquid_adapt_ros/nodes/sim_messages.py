@@ -30,11 +30,6 @@ _MILLIMETRES = 1000.0
 _DEPTH_MAX_MM = np.iinfo(np.uint16).max
 
 
-def nanoseconds(time_s: float) -> int:
-    """A simulated time as a stamp."""
-    return round(time_s * NANOSECONDS)
-
-
 def clock_message(time_s: float) -> Clock:
     """/clock at a simulated time."""
     return Clock(clock=_time(time_s))
@@ -156,5 +151,5 @@ def _header(stamp_s: float, frame_id: str) -> Header:
 
 def _time(time_s: float) -> Time:
     stamp = Time()
-    set_stamp(stamp, nanoseconds(time_s))
+    set_stamp(stamp, round(time_s * NANOSECONDS))
     return stamp

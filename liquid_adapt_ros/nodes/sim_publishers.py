@@ -40,11 +40,13 @@ class SimPublishers:
         }
 
     def publish_samples(self, result: TickResult) -> None:
-        """Send what a tick gave, with /clock before every stamp.
+        """Send what a tick gave, after a /clock that has reached every stamp in it.
 
         What the control loop waits for comes first, the picture last: its encoder takes long.
         """
-        self._publish_imu(result)
+        self._send("clock", messages.clock_message(result.time_s))
+        for sample in result.imu:
+            self._send("imu", messages.imu_message(sample, self._imu))
         self._send("joints", messages.joint_state_message(result.joint))
         joints, twist = messages.planner_messages(result.time_s, result.planner)
         self._send("planner_joints", joints)
@@ -63,15 +65,6 @@ class SimPublishers:
         """Take the topics back."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
-
-    def _publish_imu(self, result: TickResult) -> None:
-        clock_s = -1.0
-        for sample in result.imu:
-            clock_s = sample.stamp_s
-            self._send("clock", messages.clock_message(clock_s))
-            self._send("imu", messages.imu_message(sample, self._imu))
-        if messages.nanoseconds(clock_s) < messages.nanoseconds(result.time_s):
-            self._send("clock", messages.clock_message(result.time_s))
 
     def _publish_frame(self, frame: CameraSample) -> None:
         info, colour, depth = messages.camera_messages(frame)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.tools.demo.recording import NANOSECONDS, Action, Recording
 
-WINDOW_S = 0.6
+WINDOW_S = 1.0
 # Share of the window's actions that must be there at all.
 _COMPLETE = 0.5
 

@@ -14,6 +14,8 @@ from liquid_adapt_ros.tools.demo.score import ErrorSeries
 # Errors are drawn as RMSE over this much time before each point [s].
 SMOOTHING_S = 2.0
 _STEP_S = 0.2
+# Room for the legend above the curves.
+_HEADROOM = 1.15
 # A gap in the predicted speed longer than this is drawn as a gap [s].
 _GAP_S = 0.25
 
@@ -61,15 +63,12 @@ def _draw_errors(axes: Axes, report: Report, errors: ErrorSeries, update_s: list
     ):
         rmse_mm = 1000.0 * _sliding_rmse(errors.time_s, values, grid)
         axes.plot(grid, rmse_mm, color=colour, linewidth=1.8, label=label)
-    start_s, end_s = report.final_window_s
     for value_m, colour in (
         (report.frozen_rmse_m, _FROZEN),
         (report.adapted_rmse_m, _ADAPTED),
     ):
-        axes.hlines(
-            1000.0 * value_m, start_s, end_s, color=colour, linewidth=5.0, alpha=0.25, zorder=1
-        )
-    axes.set_ylim(bottom=0.0)
+        _draw_level(axes, report.final_window_s, 1000.0 * value_m, colour)
+    axes.set_ylim(0.0, _HEADROOM * axes.get_ylim()[1])
     axes.plot(
         update_s,
         np.full(len(update_s), 0.015),
@@ -81,7 +80,24 @@ def _draw_errors(axes: Axes, report: Report, errors: ErrorSeries, update_s: list
         label="new weights",
     )
     axes.set_ylabel(f"position error [mm]\nRMSE over {SMOOTHING_S:g} s")
-    axes.legend(loc="upper left", frameon=False, ncols=3)
+    axes.legend(loc="upper right", frameon=False, ncols=3)
+
+
+def _draw_level(axes: Axes, window_s: list[float], level_mm: float, colour: str) -> None:
+    """A band over the window of the final figures, with its value beside it."""
+    if not np.isfinite(level_mm):
+        return
+    axes.hlines(level_mm, *window_s, color=colour, linewidth=5.0, alpha=0.25, zorder=1)
+    axes.annotate(
+        f"{level_mm:.0f} mm",
+        (window_s[1], level_mm),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        color=colour,
+        fontweight="bold",
+        annotation_clip=False,
+    )
 
 
 def _draw_speeds(axes: Axes, belt: BeltSpeed) -> None:
@@ -91,7 +107,7 @@ def _draw_speeds(axes: Axes, belt: BeltSpeed) -> None:
     axes.set_ylabel("belt speed [m/s]")
     if len(belt.true_m_s):
         axes.set_ylim(0.0, 1.6 * float(np.max(belt.true_m_s)))
-    axes.legend(loc="upper left", frameon=False, ncols=2)
+    axes.legend(loc="upper right", frameon=False, ncols=2)
 
 
 def _mark_changes(axes: Axes, report: Report) -> None:

@@ -13,8 +13,9 @@ from liquid_adapt_ros.sim.scenario import Scenario
 from liquid_adapt_ros.tools.demo.belt_speed import belt_speed
 from liquid_adapt_ros.tools.demo.domain import domain_environment, free_domain
 from liquid_adapt_ros.tools.demo.figure import draw_report
+from liquid_adapt_ros.tools.demo.lifecycle_client import ACTIVATE, CONFIGURE, LifecycleClient
 from liquid_adapt_ros.tools.demo.live import TABLE_PERIOD_S, LiveView
-from liquid_adapt_ros.tools.demo.recorder import ACTIVATE, CONFIGURE, LifecycleClient, Recorder
+from liquid_adapt_ros.tools.demo.recorder import Recorder
 from liquid_adapt_ros.tools.demo.recording import Recording
 from liquid_adapt_ros.tools.demo.report import Report, RunConditions, make_report
 from liquid_adapt_ros.tools.demo.score import applied_updates, score
@@ -23,7 +24,7 @@ from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, parameter_file
 
 REPORT_NAME, PICTURE_NAME = "report.json", "report.png"
 # What each step of the start may take.
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 # All nodes see all topics this long after the recorder does.
 DISCOVERY_S = 0.5
 # The run is given up when it takes this many times its duration.
@@ -114,17 +115,18 @@ def _start(settings: RunSettings, stack: StackProcesses, recorder: Recorder) -> 
     _wait(stack, recorder, "the simulator", simulator.is_ready)
     _lead(stack, recorder, simulator, CONFIGURE)
     _wait(stack, recorder, "a node", recorder.hears_every_node)
-    recorder.spin(DISCOVERY_S)
+    recorder.listen(DISCOVERY_S)
     _lead(stack, recorder, simulator, ACTIVATE)
+    simulator.close()
     _wait(stack, recorder, "the simulator", lambda: recorder.recording.time_s > 0.0)
 
 
 def _lead(
     stack: StackProcesses, recorder: Recorder, simulator: LifecycleClient, transition: int
 ) -> None:
-    answer = simulator.request(transition)
-    _wait(stack, recorder, "the simulator", answer.done)
-    if not answer.result().success:
+    simulator.request(transition)
+    _wait(stack, recorder, "the simulator", simulator.is_answered)
+    if not simulator.succeeded():
         raise StackError(f"the simulator refused to start; see {stack.log_folder}")
 
 
@@ -137,7 +139,7 @@ def _wait(stack: StackProcesses, recorder: Recorder, what: str, ready: Callable[
             raise StackError(
                 f"{what} was not ready within {START_TIMEOUT_S:.0f} s; see {stack.log_folder}"
             )
-        recorder.spin(0.05)
+        recorder.listen(0.05)
 
 
 def _watch(
@@ -148,7 +150,7 @@ def _watch(
     failures: list[str] = []
     with LiveView(settings.duration_s, settings.headless) as view:
         while recorder.recording.time_s < settings.duration_s and not failures:
-            recorder.spin(TABLE_PERIOD_S)
+            recorder.listen(TABLE_PERIOD_S)
             view.update(recorder.recording)
             failures = [_obituary(ended) for ended in stack.ended()]
             if time.monotonic() - started_s > SLOWEST * settings.duration_s:
