@@ -131,7 +131,7 @@ def test_windows_carry_on_where_the_stream_was():
 def test_training_lowers_the_loss():
     sequences = random_sequences()
     norm = normalisation(sequences, SPEC)
-    plan = PolicySettings(steps=30, batch=8, window_s=0.5, burn_in_s=0.1)
+    plan = PolicySettings(steps=30, batch=8, window_s=0.5)
     trainer = PolicyTrainer([normalised(item, norm) for item in sequences], SPEC, plan, seed=0)
     losses = [trainer.step(number) for number in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])

@@ -9,7 +9,8 @@ def test_a_stage_is_done_once(tmp_path):
         result = Stage(tmp_path / "a", {"seed": 1}).run(lambda: calls.append(1) or {"x": 3})
     assert len(calls) == 1
     assert result["x"] == 3
-    assert result["duration_s"] >= 0.0
+    assert result["wall_s"] >= 0.0
+    assert result["cpu_s"] >= 0.0
 
 
 def test_other_inputs_start_the_stage_from_an_empty_folder(tmp_path):

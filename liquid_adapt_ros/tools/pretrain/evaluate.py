@@ -1,8 +1,8 @@
 """Errors of a finished model on episodes that nothing was trained on, by the code that flies.
 
 Each tick goes through fusion's observer, the ONNX encoder and the streaming policy, sample by
-sample, as on the robot. A prediction counts where its target is still the target one horizon
-later.
+sample, as on the robot. A prediction counts where fusion called the sample usable and its target
+is still the target one horizon later.
 """
 
 from __future__ import annotations
@@ -56,14 +56,19 @@ class RuntimeStack:
         self._policy = StreamingPolicy(model.spec, model.params, model.norm)
         self._picture: CameraSample | None = None
 
-    def tick(self, tick: TickResult) -> PolicyOutput:
-        """Take the samples of a tick; a picture counts from the next tick on, being encoded."""
+    def tick(self, tick: TickResult) -> tuple[PolicyOutput, bool]:
+        """Take the samples of a tick; a picture counts from the next tick on, being encoded.
+
+        Returns the policy's output and whether fusion calls the sample usable: every modality is
+        there and fresh.
+        """
         now_ns = round(tick.time_s * NANOSECONDS)
         if self._picture is not None:
             self._take_picture(self._picture, now_ns)
         self._picture = tick.camera
         observe(self._observer, self._joint_order, tick, now_ns)
-        return self._policy.step(self._observer.features(), TICK_S)
+        usable = self._observer.validity(self._observer.ages(now_ns)).all
+        return self._policy.step(self._observer.features(), TICK_S), usable
 
     def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
         depth_mm = np.rint(picture.depth_m * 1000.0).astype(np.uint16)  # as 16UC1 carries it
@@ -103,11 +108,11 @@ def score_episode(
     """Run held-out episode `index`; the supervisor watches over the policy where it drives."""
     episode = nominal_episode(episode_rng(seed, HELD_OUT, index))
     stack = RuntimeStack(model_path, encoder_path)
-    predicted, truth, ids, action_error, drivers = [], [], [], [], []
+    predicted, truth, ids, usable, action_error, drivers = [], [], [], [], [], []
     command = None
     for _ in range(round(episode_s / TICK_S)):
         tick = episode.tick(command)
-        said = stack.tick(tick)
+        said, is_usable = stack.tick(tick)
         planned = tick.planner
         wanted = [*planned.joint_velocity, *planned.base_twist, planned.gripper]
         action_error.append(np.subtract([*said.joint_velocity, *said.base, said.gripper], wanted))
@@ -117,8 +122,11 @@ def score_episode(
         ids.append(-1 if tick.truth.target_id is None else tick.truth.target_id)
         truth.append(np.full(3, np.nan) if ids[-1] < 0 else tick.truth.target_position)
         drivers.append(tick.truth.driver)
+        usable.append(is_usable)
     horizon = round(stack.spec.horizon_s / TICK_S)
     now, settled = scored_ticks(np.array(ids), horizon, round(SETTLING_S / TICK_S))
+    counts = np.array(usable)[now]
+    now, settled = now[counts], settled[counts]
     error = np.array(predicted)[now] - np.array(truth)[now + horizon]
     return EpisodeScore(
         error_m=np.linalg.norm(error, axis=1),

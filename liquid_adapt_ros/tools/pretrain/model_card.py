@@ -50,11 +50,12 @@ in space, over all samples whose target is still the target by then.
 {policy[policy_drives_percent]:.0f} %; {policy[policy_picks]} of {policy[objects]} |
 
 ## How long it took
-| stage | wall clock |
-|---|---|
+| stage | wall clock | CPU time |
+|---|---|---|
 {durations}
 
-On {machine}. The encoder alone reads the target's present position out of a picture with a median
+On {machine}; wall clock is longer than CPU time divided by cores where other programs ran
+beside it. The encoder alone reads the target's present position out of a picture with a median
 error of {encoder_median:.1f} mm; ONNX Runtime and torch differ by at most {onnx_difference:.0e}.
 
 ## Limits
@@ -88,7 +89,7 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         planner=_in_millimetres(evaluation["planner"]),
         policy=_in_millimetres(evaluation["policy"]),
         durations="\n".join(
-            f"| {name} | {result['duration_s'] / 60.0:.1f} min |"
+            f"| {name} | {result['wall_s'] / 60.0:.1f} min | {result['cpu_s'] / 60.0:.1f} min |"
             for name, result in results.items()
         ),
         machine=machine_class(),

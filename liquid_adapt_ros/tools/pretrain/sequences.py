@@ -29,7 +29,8 @@ class PolicySequence:
     Attributes:
         features: (T, F) in their own units; the embedding is NaN before the first picture.
         outputs: (T, O) planner's action and the target's position one horizon later, in physical
-            units; the position is NaN where the target is none or another one by then.
+            units; the position is NaN where the target is none or another one by then, and
+            before the first picture.
     """
 
     features: NDArray[np.float32]
@@ -56,6 +57,7 @@ def policy_sequence(
     held = np.where((newest >= 0)[:, None], embeddings[newest], np.nan)
     features = np.concatenate([held, recording.proprioception], axis=1)
     position = future_position(recording, spec.horizon_s)
+    position[newest < 0] = np.nan
     outputs = np.concatenate([recording.action, position], axis=1)
     return PolicySequence(features.astype(np.float32), outputs.astype(np.float32))
 

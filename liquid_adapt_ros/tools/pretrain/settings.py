@@ -11,15 +11,16 @@ class DataSettings:
 
     Attributes:
         episodes: number of episodes to train on.
-        episode_s: length of each [s].
+        episode_s: length of each [s]; many short ones, because belt, light and camera are drawn
+            once for each, and because the start of an episode is unlike the rest.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
             velocity [rad/s] and on the base's [m/s], and its correlation time [s].
     """
 
-    episodes: int = 144
-    episode_s: float = 20.0
+    episodes: int = 240
+    episode_s: float = 12.0
     noisy_share: float = 0.4
     noise_rad_s: float = 0.1
     noise_m_s: float = 0.02
@@ -50,8 +51,9 @@ class PolicySettings:
         steps: optimiser steps.
         batch: windows in a step.
         window_s: length of a window [s].
-        burn_in_s: time after a fresh start of the state that the loss leaves out [s].
         continue_share: chance that a window carries on where the last one ended, state included.
+        switch_on_share: chance that a window that does not carry on is the first of its episode:
+            the belt is full then and the arm at rest, which is seen at no other time.
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
         position_weight: weight of the position loss against the action loss.
         embedding_noise: standard deviation of noise on the normalised embedding.
@@ -60,8 +62,8 @@ class PolicySettings:
     steps: int = 4000
     batch: int = 32
     window_s: float = 2.0
-    burn_in_s: float = 0.3
     continue_share: float = 0.7
+    switch_on_share: float = 0.3
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     position_weight: float = 5.0
@@ -72,7 +74,7 @@ class PolicySettings:
 class EvaluationSettings:
     """Episodes that nothing was trained on: their number and length [s]."""
 
-    episodes: int = 12
+    episodes: int = 24
     episode_s: float = 20.0
 
 

@@ -61,6 +61,7 @@ class Windows:
         )
         fresh_episode = rng.integers(len(lengths), size=len(ends))
         fresh_start = rng.integers(0, lengths[fresh_episode] - self.length + 1)
+        fresh_start[rng.random(len(ends)) < self._settings.switch_on_share] = 0
         self._episode = np.where(carries_on, self._episode, fresh_episode)
         self._start = np.where(carries_on, self._start + self.length, fresh_start)
         windows = [
@@ -79,15 +80,13 @@ def normalised(sequence: PolicySequence, norm: dict[str, NDArray[np.float32]]) -
     return PolicySequence(np.nan_to_num(features), outputs)
 
 
-def policy_loss(
-    said: Tensor, wanted: Tensor, settled: Tensor, spec: PolicySpec, position_weight: float
-) -> Tensor:
-    """Huber losses of actions and positions (B, T, O) where settled (B, T) and known (not NaN)."""
+def policy_loss(said: Tensor, wanted: Tensor, spec: PolicySpec, position_weight: float) -> Tensor:
+    """Huber losses of actions and of the known (not NaN) positions, both (B, T, O)."""
     start = spec.layout.slices()["position"].start
     action = functional.smooth_l1_loss(
-        said[..., :start][settled], wanted[..., :start][settled], beta=_ACTION_LINEAR_FROM
+        said[..., :start], wanted[..., :start], beta=_ACTION_LINEAR_FROM
     )
-    known = settled & ~wanted[..., start:].isnan().any(dim=-1)
+    known = ~wanted[..., start:].isnan().any(dim=-1)
     if not known.any():
         return action
     position = functional.smooth_l1_loss(
@@ -135,14 +134,8 @@ class PolicyTrainer:
         self._state[torch.from_numpy(is_new)] = 0.0
         said, last_state = self.policy(torch.from_numpy(features), self._state)
         self._state = last_state.detach()
-        settled = np.ones(features.shape[:2], np.bool_)
-        settled[is_new, : round(self._settings.burn_in_s / self._spec.step_s)] = False
         loss = policy_loss(
-            said,
-            torch.from_numpy(outputs),
-            torch.from_numpy(settled),
-            self._spec,
-            self._settings.position_weight,
+            said, torch.from_numpy(outputs), self._spec, self._settings.position_weight
         )
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
