@@ -45,9 +45,10 @@ def draw_report(
     _draw_errors(upper, report, errors, update_s)
     _draw_speeds(lower, belt)
     for axes in (upper, lower):
-        _mark_changes(axes, report)
+        _mark_changes(axes, report.change_s)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
+    _name_change(lower, report.change_s)
     lower.set_xlim(0.0, report.duration_s)
     lower.set_xlabel("time [s]")
     figure.align_ylabels()
@@ -110,20 +111,21 @@ def _draw_speeds(axes: Axes, belt: BeltSpeed) -> None:
     axes.legend(loc="upper right", frameon=False, ncols=2)
 
 
-def _mark_changes(axes: Axes, report: Report) -> None:
-    for index, change_s in enumerate(report.change_s):
-        label = "the world changes" if index == 0 else None
-        axes.axvline(change_s, color=_CHANGE, linestyle="--", linewidth=1.4)
-        if label and axes.get_subplotspec().is_first_row():
-            axes.annotate(
-                label,
-                (change_s, 0.98),
-                xycoords=axes.get_xaxis_transform(),
-                xytext=(5, 0),
-                textcoords="offset points",
-                va="top",
-                color=_CHANGE,
-            )
+def _mark_changes(axes: Axes, change_s: list[float]) -> None:
+    for time_s in change_s:
+        axes.axvline(time_s, color=_CHANGE, linestyle="--", linewidth=1.4)
+
+
+def _name_change(axes: Axes, change_s: list[float]) -> None:
+    for time_s in change_s[:1]:
+        axes.annotate(
+            "the world changes",
+            (time_s, 0.05),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=_CHANGE,
+        )
 
 
 def _sliding_rmse(
