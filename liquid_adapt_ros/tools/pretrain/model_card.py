@@ -62,6 +62,8 @@ error of {encoder_median:.1f} mm; ONNX Runtime and torch differ by at most {onnx
 - Trained in simulation only, on one cell, one camera place and one arm; the pictures have no
   shadows and no clutter. Outside the nominal ranges it gets worse: that is what online learning is
   for.
+- Worst in the first 0.3 s after it is switched on, while its hidden state settles and it may take
+  the wrong object for the target.
 - Right after a change of target it answers for the old one until a picture shows the new.
 - The actions are the planner's, imitated; they need the supervisor.
 
