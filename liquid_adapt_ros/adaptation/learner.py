@@ -98,7 +98,7 @@ class OnlineLearner:
         self._frozen = frozen
         self._settings = settings
         self._newest_ns: int | None = None
-        spec.check_step(settings.max_gap_s)
+        spec.network.check_step(settings.max_gap_s)
         capacity = max(1, round(settings.window_s / spec.step_s))
         self._window = SlidingWindow(capacity, spec.features, spec.hidden, settings.max_gap_s)
         history_s = settings.window_s + spec.horizon_s + HISTORY_MARGIN_S

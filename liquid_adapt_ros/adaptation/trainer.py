@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from liquid_adapt_ros.lnn.spec import PolicySpec
-from liquid_adapt_ros.lnn.torch_policy import LiquidPolicy
+from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 
 Params = dict[str, NDArray[np.float32]]
 
@@ -114,7 +114,7 @@ class WindowTrainer:
 
     def restart(self, params: Mapping[str, NDArray[np.float32]]) -> None:
         """Go on from other weights, and forget what the optimiser gathered about the old ones."""
-        self._policy = LiquidPolicy(self._spec, params)
+        self._policy = LiquidNetwork(self._spec.network, params)
         by_kind: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for name, parameter in self._policy.named_parameters():
             by_kind[name.endswith("bias")].append(parameter)

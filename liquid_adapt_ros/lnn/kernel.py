@@ -1,139 +1,179 @@
-"""The liquid core integrated by RK4: one step, or a whole window of samples.
+"""The compiled core over a window of samples, forward and backward, on numpy arrays.
 
-The input is held over a step, so its projection is shared by the four stages, and for a window
-it is one matrix product. The arithmetic follows the dtype of the parameters (float32 on the
-robot, float64 where a test needs it). Arrays are row vectors: a state is (batch, hidden).
+The sources are in src/liquid_kernel/; `make build` compiles them. Time comes before batch here,
+so that each step reads one block. Every row is padded to whole vectors of the processor: a state
+(H,) is a row of `shape.state_row` numbers, and a layer of several segments (H,) is as many of
+them side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from liquid_adapt_ros.lnn.spec import PolicySpec
-from liquid_adapt_ros.lnn.time_constants import time_constant
+from liquid_adapt_ros import _kernel
+from liquid_adapt_ros.lnn.network_spec import NetworkSpec
+from liquid_adapt_ros.lnn.time_constants import log_range, time_constant
 
-Params = Mapping[str, np.ndarray]
-
-# Classic tableau (Kutta 1901; Hairer, Norsett & Wanner, Solving ODEs I, table II.1.2): where each
-# stage looks, as a share of the step, and how much its rate counts.
-STAGE_SHARES = (0.0, 0.5, 0.5, 1.0)
-RATE_WEIGHTS = (1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0)
-STAGES = len(STAGE_SHARES)
+instruction_set = _kernel.instruction_set
 
 
-class Rk4Core:
-    """Weights of the core ready for stepping a batch, with work arrays: a step allocates nothing.
+def kernel_shape(spec: NetworkSpec) -> _kernel.Shape:
+    """Return the sizes as the kernel knows them; ValueError where it lacks the solver."""
+    return _kernel.Shape(spec.cell, spec.solver, spec.hidden, spec.backbone, spec.substeps)
 
-    The weights are copied: later changes of `params` have no effect.
+
+def kernel_weights(spec: NetworkSpec, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the core's tensors by the kernel's names; time constants become rates [1/s]."""
+    names = {
+        "recurrent": "core.recurrent_weight",
+        "output": "core.output_weight",
+        "output_bias": "core.output_bias",
+        "reversal": "core.reversal",
+    }
+    weights = {key: np.ascontiguousarray(params[n]) for key, n in names.items() if n in params}
+    for key, name in (("decay", "core.tau_raw"), ("conductance", "core.synapse_tau_raw")):
+        if name in params:
+            weights[key] = 1.0 / time_constant(spec, params[name])
+    return weights
+
+
+def tau_range(spec: NetworkSpec) -> dict[str, float]:
+    """Return what the kernel must know of the range of time constants."""
+    return {"fastest_decay": 1.0 / spec.tau_min_s, "log_tau_range": log_range(spec)}
+
+
+def by_precision(name: str, dtype: np.dtype) -> Any:
+    """Return the kernel's float32 or float64 version of something; ValueError for others."""
+    suffix = {np.dtype(np.float32): "32", np.dtype(np.float64): "64"}.get(dtype)
+    if suffix is None:
+        raise ValueError(f"weights must be float32 or float64, got {dtype}")
+    return getattr(_kernel, name + suffix)
+
+
+@dataclass(frozen=True)
+class WindowTrace:
+    """What the backward pass needs; dts (T, B) in the cell's unit of time.
+
+    states (T + 1, B, row): before the first and after each sample. Of each evaluation of the
+    equations: stage_states, layer, post (T, E, B, row).
     """
 
-    def __init__(self, spec: PolicySpec, params: Params, batch: int) -> None:
-        dtype = params["core.tau_raw"].dtype
-        shape = (batch, spec.hidden)
-        self._recurrent = np.ascontiguousarray(params["core.recurrent_weight"].T)
-        self._output = np.ascontiguousarray(params["core.output_weight"].T)
-        # Tiled over the batch: arrays of one shape are faster than broadcasting.
-        self._output_bias = np.tile(params["core.output_bias"], (batch, 1))
-        self._decay = np.tile(1.0 / time_constant(spec, params["core.tau_raw"]), (batch, 1))
-        self._rates = np.empty((STAGES, *shape), dtype)
-        self._rates_by_stage = list(self._rates)
-        self._rates_flat = self._rates.reshape(STAGES, -1)
-        self._work = np.empty(shape, dtype)
-        self._work_flat = self._work.reshape(-1)
-        self._dt_s = None
+    dts: np.ndarray
+    states: np.ndarray
+    stage_states: np.ndarray
+    layer: np.ndarray
+    post: np.ndarray
 
-    def _prepare(self, dt_s: float) -> None:
-        dtype = self._rates.dtype
-        self._dt_s = dt_s
-        self._reach = [np.array(share * dt_s, dtype) for share in STAGE_SHARES]
-        self._weighted_dt = np.array([weight * dt_s for weight in RATE_WEIGHTS], dtype)
 
-    def advance(
-        self,
-        drive: np.ndarray,
-        dt_s: float,
-        states: Sequence[np.ndarray],
-        activations: Sequence[np.ndarray],
-        out: np.ndarray,
-    ) -> None:
-        """Advance the state states[0] by dt_s [s] and write the result to `out`.
+@dataclass(frozen=True)
+class WindowGradients:
+    """Gradients of a loss; None where the cell has no such tensor.
 
-        drive: projected input (batch, hidden), see core_drive. states, activations: four arrays
-        (batch, hidden) each; the step leaves the state and the tanh activations of its stages
-        there. `out` may be states[0] itself.
+    drive (T, B, D), hidden_state (B, H) before the window, recurrent (D, H), output, output_bias,
+    decay, conductance, reversal (H,).
+    """
+
+    drive: np.ndarray
+    hidden_state: np.ndarray
+    recurrent: np.ndarray
+    output: np.ndarray | None
+    output_bias: np.ndarray | None
+    decay: np.ndarray
+    conductance: np.ndarray
+    reversal: np.ndarray
+
+
+class CoreWindow:
+    """A core with fixed weights. weights: as kernel_weights returns them; they are copied."""
+
+    def __init__(self, spec: NetworkSpec, weights: Mapping[str, np.ndarray]) -> None:
+        self._shape = kernel_shape(spec)
+        self._hidden, self._unit = spec.hidden, spec.core.time_unit_s(spec)
+        self._dtype = weights["recurrent"].dtype
+        core = by_precision("Core", self._dtype)
+        self._core = core(self._shape, **weights, **tau_range(spec))
+        # Arrays whose memory goes back to the kernel for the next window.
+        self._empty = by_precision("empty", self._dtype)
+
+    def forward(
+        self, hidden_state: np.ndarray, drive: np.ndarray, dts_s: np.ndarray, keep_trace: bool
+    ) -> tuple[np.ndarray, WindowTrace | None]:
+        """Return the states (T, B, H) after each sample and, if wanted, the trace.
+
+        hidden_state: (B, H), before the window. drive: (T, B, D), the projected input. dts_s:
+        (T, B), time from sample to sample [s].
         """
-        if dt_s != self._dt_s:
-            self._prepare(dt_s)
-        start = states[0]
-        for stage in range(STAGES):
-            state, activation = states[stage], activations[stage]
-            rate = self._rates_by_stage[stage]
-            if stage:
-                np.multiply(self._rates_by_stage[stage - 1], self._reach[stage], state)
-                np.add(state, start, state)
-            state.dot(self._recurrent, activation)
-            np.add(activation, drive, activation)
-            np.tanh(activation, activation)
-            activation.dot(self._output, rate)
-            np.multiply(state, self._decay, self._work)
-            np.subtract(rate, self._work, rate)
-            np.add(rate, self._output_bias, rate)
-        np.dot(self._weighted_dt, self._rates_flat, self._work_flat)
-        np.add(start, self._work, out)
+        shape = self._shape
+        time, batch, _ = drive.shape
+        drive = _padded(drive, shape.layer_segments, shape.layer_row, self._dtype)
+        dts = np.ascontiguousarray(dts_s / self._unit, self._dtype)
+        states = self._empty((time + 1, batch, shape.state_row))
+        states[0] = 0.0
+        states[0, :, : self._hidden] = hidden_state
+        trace = None
+        if keep_trace:
+            leading = (time, shape.evaluations, batch)
+            trace = WindowTrace(
+                dts,
+                states,
+                self._empty((*leading, shape.state_row)),
+                self._empty((*leading, shape.layer_row)),
+                self._empty((*leading, shape.post_row)),
+            )
+            self._core.forward(drive, dts, states, trace.stage_states, trace.layer, trace.post)
+        else:
+            self._core.forward(drive, dts, states)
+        return states[1:, :, : self._hidden], trace
+
+    def backward(self, trace: WindowTrace, state_gradients: np.ndarray) -> WindowGradients:
+        """Return the gradients of a loss from dL/dh (T, B, H) of the state after each sample."""
+        shape, hidden = self._shape, self._hidden
+        layer = self._empty(trace.layer.shape)
+        post = self._empty(trace.post.shape)
+        start = np.empty(trace.states.shape[1:], self._dtype)
+        vectors = np.zeros((3, shape.state_row), self._dtype)
+        gradients = _padded(state_gradients, 1, shape.state_row, self._dtype)
+        self._core.backward(
+            trace.dts, trace.states, trace.stage_states, trace.layer, trace.post, gradients,
+            layer, post, start, *vectors,
+        )  # fmt: skip
+        states = trace.stage_states[..., :hidden].reshape(-1, hidden)
+        by_layer = _unpadded(layer, shape.layer_segments, shape.layer)
+        flat = by_layer.reshape(-1, by_layer.shape[-1])
+        output = output_bias = None
+        if shape.post_segments:
+            by_post = _unpadded(post, shape.post_segments, hidden)
+            by_post = by_post.reshape(-1, by_post.shape[-1])
+            output = by_post.T @ trace.layer[..., : shape.layer].reshape(-1, shape.layer)
+            output_bias = by_post.sum(axis=0)
+        return WindowGradients(
+            # All evaluations of a sample share its input.
+            by_layer.sum(axis=1),
+            start[:, :hidden],
+            flat.T @ states,
+            output,
+            output_bias,
+            *vectors[:, :hidden],
+        )
 
 
-def core_drive(params: Params, features: np.ndarray) -> np.ndarray:
-    """Return W_in x + b (..., hidden) for features (..., F), in one matrix product."""
-    return features @ params["core.input_weight"].T + params["core.bias"]
+def _padded(values: np.ndarray, segments: int, row: int, dtype: np.dtype) -> np.ndarray:
+    """Return (..., segments * n) values as contiguous (..., row), zeros after each segment."""
+    size = values.shape[-1]
+    if size == row:
+        return np.ascontiguousarray(values, dtype)
+    padded = np.zeros((*values.shape[:-1], segments, row // segments), dtype)
+    padded[..., : size // segments] = values.reshape(*values.shape[:-1], segments, -1)
+    return padded.reshape(*values.shape[:-1], row)
 
 
-def step(
-    spec: PolicySpec,
-    params: Params,
-    hidden_state: np.ndarray,
-    features: np.ndarray,
-    dt_s: float,
-) -> np.ndarray:
-    """Return the state (B, H) one step of dt_s [s] after hidden_state (B, H), input (B, F)."""
-    return unroll(spec, params, hidden_state, features[:, None, :], dt_s)[:, 0]
-
-
-def unroll(
-    spec: PolicySpec,
-    params: Params,
-    hidden_state: np.ndarray,
-    features: np.ndarray,
-    dt_s: float | np.ndarray,
-) -> np.ndarray:
-    """Return the states (B, T, H) after each sample of a window.
-
-    hidden_state: (B, H), before the first sample. features: (B, T, F), normalised. dt_s: the step
-    [s], one for all samples or one for each, (T,). Raises ValueError where it is unstable.
-    """
-    batch, window, _ = features.shape
-    steps = step_sequence(spec, dt_s, window)
-    core = Rk4Core(spec, params, batch)
-    drive = time_major(core_drive(params, features))
-    states = np.empty((window, batch, spec.hidden), drive.dtype)
-    stage_states = list(np.empty((STAGES, batch, spec.hidden), drive.dtype))
-    stage_activations = list(np.empty((STAGES, batch, spec.hidden), drive.dtype))
-    stage_states[0][...] = hidden_state
-    for t in range(window):
-        core.advance(drive[t], steps[t], stage_states, stage_activations, stage_states[0])
-        states[t] = stage_states[0]
-    return states.swapaxes(0, 1)
-
-
-def time_major(values: np.ndarray) -> np.ndarray:
-    """Return (B, T, N) values as a contiguous (T, B, N) array: each step reads one block."""
-    return np.ascontiguousarray(values.swapaxes(0, 1))
-
-
-def step_sequence(spec: PolicySpec, dt_s: float | np.ndarray, window: int) -> list[float]:
-    """Return the step of each of `window` samples [s]; raise ValueError where it is unstable."""
-    steps = np.broadcast_to(np.asarray(dt_s, np.float64), (window,)).tolist()
-    for dt in set(steps):
-        spec.check_step(dt)
-    return steps
+def _unpadded(rows: np.ndarray, segments: int, size: int) -> np.ndarray:
+    """Return (..., row) rows as (..., segments * size), without what is after each segment."""
+    if rows.shape[-1] == segments * size:
+        return rows
+    split = rows.reshape(*rows.shape[:-1], segments, -1)[..., :size]
+    return split.reshape(*rows.shape[:-1], segments * size)

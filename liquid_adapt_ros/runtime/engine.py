@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_adapt_ros.lnn.head import denormalise
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.lnn.streaming import StreamingStep
 
@@ -48,8 +47,9 @@ class StreamingPolicy:
         self._norm = {name: np.array(tensor) for name, tensor in norm.items()}
         self._slices = spec.layout.slices()
         self._hidden_state = np.zeros(spec.hidden, np.float32)
-        self._step = StreamingStep(spec, params)
-        self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, spec.max_stable_step_s)
+        self._step = StreamingStep(spec.network, params)
+        stable_s = spec.network.max_stable_step_s
+        self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, stable_s)
 
     @property
     def hidden_state(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class StreamingPolicy:
 
         Raises ValueError, and keeps the present weights, where they do not fit.
         """
-        self._step = StreamingStep(self.spec, params)
+        self._step = StreamingStep(self.spec.network, params)
 
     def step(self, features: np.ndarray, dt_s: float) -> PolicyOutput:
         """Advance by one sample and return the action.
@@ -82,15 +82,10 @@ class StreamingPolicy:
         if dt_s > self.spec.tau_max_s:
             self.reset()
             dt_s = self.spec.step_s
-        substeps = math.ceil(dt_s / self._longest_step_s)
+        parts = math.ceil(dt_s / self._longest_step_s)
         features = np.ascontiguousarray(features, np.float32)
-        # What is not finite is told in the output, not in a warning.
-        with np.errstate(over="ignore", invalid="ignore"):
-            outputs, state = self._step(self._hidden_state, features, dt_s, substeps)
-            outputs = denormalise(self._norm, outputs)
-        finite = bool(np.isfinite(outputs).all() and np.isfinite(state).all())
-        if finite:
-            self._hidden_state[:] = state
+        normalised, finite = self._step(self._hidden_state, features, dt_s, parts)
+        outputs = self._norm["norm.output_mean"] + self._norm["norm.output_scale"] * normalised
         return self._physical(outputs, finite)
 
     def _physical(self, outputs: np.ndarray, finite: bool) -> PolicyOutput:

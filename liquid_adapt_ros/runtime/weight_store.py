@@ -63,7 +63,7 @@ class WeightStore:
         params: Mapping[str, np.ndarray],
         version: int = 0,
     ) -> None:
-        spec.check_params(params)
+        spec.network.check_params(params)
         self._shapes = spec.shapes()
         self._fingerprint = fingerprint
         self._max_bytes = (

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from problems import run_window
 from synthetic_belt import CENTRE, SPEC, STEP_NS, Tick, belt, fitted_model
 
 from liquid_adapt_ros.adaptation.learner import LearnerSettings, NotReady, OnlineLearner
 from liquid_adapt_ros.adaptation.trainer import TrainerSettings, WindowTrainer
-from liquid_adapt_ros.lnn.head import policy_outputs
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 
 MODEL = fitted_model()
@@ -64,8 +64,8 @@ def test_window_is_unrolled_to_what_the_network_said_while_it_streamed():
         robot.live(tick)
         said.append((robot.flying.hidden_state, tick))
     window = robot.learner.labelled_window()
-    outputs, states = policy_outputs(
-        SPEC,
+    outputs, states = run_window(
+        SPEC.network,
         MODEL.params,
         window.initial_hidden_state[None],
         window.features[None],

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import run_window
 from synthetic_belt import SPEC, fitted_model
 
 from liquid_adapt_ros.adaptation.trainer import LabelledWindow, TrainerSettings, WindowTrainer
-from liquid_adapt_ros.lnn.head import policy_outputs
 from liquid_adapt_ros.lnn.time_constants import time_constant
 
 POSITION = SPEC.layout.slices()["position"]
@@ -17,7 +17,7 @@ def shifted_window(seed: int = 0, shift: float = 0.3, samples: int = 120) -> Lab
     rng = np.random.default_rng(seed)
     features = rng.normal(0, 0.5, (samples, SPEC.features)).astype(np.float32)
     hidden = rng.normal(0, 0.3, SPEC.hidden).astype(np.float32)
-    said, _ = policy_outputs(SPEC, MODEL.params, hidden[None], features[None], 0.01)
+    said, _ = run_window(SPEC.network, MODEL.params, hidden[None], features[None], 0.01)
     target = np.full_like(said[0], np.nan)
     target[::2, POSITION] = said[0, ::2, POSITION] + shift
     return LabelledWindow(features, np.full(samples, 0.01), hidden, target)
@@ -41,8 +41,8 @@ def test_steps_on_a_shifted_window_lower_its_loss():
 def test_loss_is_the_weighted_mean_over_labelled_outputs_only():
     window = shifted_window()
     action = np.delete(np.arange(SPEC.outputs), np.arange(SPEC.outputs)[POSITION])
-    said, _ = policy_outputs(
-        SPEC, MODEL.params, window.initial_hidden_state[None], window.features[None], 0.01
+    said, _ = run_window(
+        SPEC.network, MODEL.params, window.initial_hidden_state[None], window.features[None], 0.01
     )
     window.target[10:20, action] = said[0, 10:20][:, action] - 2.0
     losses = trainer(position_weight=3.0, action_weight=0.5).step(window).before

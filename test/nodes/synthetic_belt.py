@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from problems import neutral_norm
 
-from liquid_adapt_ros.lnn.head import policy_features
-from liquid_adapt_ros.lnn.initialisation import initial_params, neutral_norm
-from liquid_adapt_ros.lnn.kernel import unroll
+from liquid_adapt_ros.lnn import LiquidNetwork, initial_params
 from liquid_adapt_ros.lnn.spec import FeatureLayout, PolicySpec
 from liquid_adapt_ros.weights.model_file import ModelFile
 
@@ -62,7 +62,7 @@ def belt(seconds: float, seed: int, shift_from_s: float = np.inf) -> Iterator[Ti
 
 def fitted_model() -> ModelFile:
     """A model that predicts the unshifted belt; its actions are near zero."""
-    params, norm = initial_params(SPEC, np.random.default_rng(1)), neutral_norm(SPEC)
+    params, norm = initial_params(SPEC.network, np.random.default_rng(1)), neutral_norm(SPEC)
     position = SPEC.layout.slices()["position"]
     norm["norm.output_mean"][position] = CENTRE
     norm["norm.output_scale"][position] = 0.25
@@ -71,8 +71,10 @@ def fitted_model() -> ModelFile:
     mixing = np.random.default_rng(0).normal(size=(SPEC.inputs.embedding, 3))
     seen = features[:, : SPEC.inputs.embedding] @ np.linalg.pinv(mixing).T
     same = seen[ahead:, 0] > seen[:-ahead, 0]  # no other object came in between
-    hidden = unroll(SPEC, params, np.zeros((1, SPEC.hidden), np.float32), features[None], 0.01)
-    phi = policy_features(params, hidden[0], features)[:-ahead][same]
+    network, sequence = LiquidNetwork(SPEC.network, params), torch.from_numpy(features)[None]
+    with torch.no_grad():
+        phi = network.phi(network.core.unroll(None, sequence)[0], sequence)[0].numpy()
+    phi = phi[:-ahead][same]
     phi = np.column_stack([phi, np.ones(len(phi))]).astype(np.float64)
     ridge = 1e-2 * np.eye(phi.shape[1])
     weights = np.linalg.solve(phi.T @ phi + ridge, phi.T @ seen[ahead:][same]).T

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from problems import neutral_norm, run_window
 
-from liquid_adapt_ros.lnn.head import denormalise, policy_outputs
-from liquid_adapt_ros.lnn.initialisation import initial_params, neutral_norm
+from liquid_adapt_ros.lnn.initialisation import initial_params
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.runtime.engine import PolicyOutput, StreamingPolicy
 from liquid_adapt_ros.runtime.policy_model import load_policy
@@ -19,7 +19,7 @@ FEATURES = RNG.standard_normal((40, SPEC.features)).astype(np.float32)
 
 
 def params(seed: int) -> dict[str, np.ndarray]:
-    return initial_params(SPEC, np.random.default_rng(seed))
+    return initial_params(SPEC.network, np.random.default_rng(seed))
 
 
 def policy() -> StreamingPolicy:
@@ -33,8 +33,8 @@ def vector(output: PolicyOutput) -> np.ndarray:
 
 
 def window(weights, hidden_state, features):
-    outputs, states = policy_outputs(SPEC, weights, hidden_state, features[None], SPEC.step_s)
-    return denormalise(NORM, outputs[0]), states[:, -1]
+    outputs, states = run_window(SPEC.network, weights, hidden_state, features[None])
+    return NORM["norm.output_mean"] + NORM["norm.output_scale"] * outputs[0], states[:, -1]
 
 
 def test_streaming_equals_the_window_form_also_across_a_swap():

@@ -3,7 +3,7 @@ import sys
 
 MODULES = [
     "liquid_adapt_ros.lnn",
-    "liquid_adapt_ros.lnn.gradient",
+    "liquid_adapt_ros.lnn.kernel",
     "liquid_adapt_ros.lnn.streaming",
     "liquid_adapt_ros.runtime.engine",
     "liquid_adapt_ros.runtime.limits",

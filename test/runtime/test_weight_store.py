@@ -16,7 +16,7 @@ READOUT = {"readout.bias": np.arange(12, dtype=np.float32)}
 
 
 def params(seed: int = 0) -> dict[str, np.ndarray]:
-    return initial_params(SPEC, np.random.default_rng(seed))
+    return initial_params(SPEC.network, np.random.default_rng(seed))
 
 
 def store() -> WeightStore:

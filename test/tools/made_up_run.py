@@ -1,8 +1,9 @@
 """A run of the demo that never was: one object after the other on a belt of constant speed."""
 
 import numpy as np
+from problems import neutral_norm
 
-from liquid_adapt_ros.lnn.initialisation import initial_params, neutral_norm
+from liquid_adapt_ros.lnn.initialisation import initial_params
 from liquid_adapt_ros.lnn.spec import FeatureLayout, PolicySpec
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 from liquid_adapt_ros.tools.demo.recording import (
@@ -44,7 +45,7 @@ def object_position(time_s: float) -> tuple[float, float, float]:
 def frozen_policy() -> StreamingPolicy:
     """A network that always predicts FROZEN_POSITION_M."""
     spec = PolicySpec(inputs=FeatureLayout(2, 6, 6), hidden=4, head=4, horizon_s=HORIZON_S)
-    params = initial_params(spec, np.random.default_rng(0))
+    params = initial_params(spec.network, np.random.default_rng(0))
     params["readout.weight"][:] = 0.0
     norm = neutral_norm(spec)
     norm["norm.output_mean"][-3:] = FROZEN_POSITION_M

@@ -37,6 +37,7 @@ def blob(row, column):
     return logits
 
 
+@settings(deadline=None)  # the first call of torch takes a while
 @given(row=rows, column=columns)
 def test_the_readout_follows_a_blob_through_the_point_map(row, column):
     points = point_map()
@@ -98,7 +99,7 @@ def test_augmentation_leaves_depth_alone_and_colours_in_range():
     assert changed[:, :3].abs().max() <= 0.5
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(first=st.integers(0, 19), seed=st.integers(0, 100))
 def test_batches_go_on_where_they_were_cut_off(first, seed):
     whole = list(shuffled_batches(50, 8, 20, seed))

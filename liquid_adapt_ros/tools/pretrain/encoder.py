@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from liquid_adapt_ros.fusion.preprocess import DEPTH_SCALE_M
 from liquid_adapt_ros.tools.pretrain.torchvision_compat import mobilenet_v2
 
 WIDTH_MULTIPLIER = 0.5
@@ -24,6 +25,7 @@ EMBEDDING_SIZE = 3 * HEATMAPS + GLOBAL_FEATURES
 _TAPS = (3, 6, 13, 18)
 _NECK_CHANNELS = 48
 _VALID_FLOOR = 1e-4
+_RELIEF_PER_M, _RELIEF_MAX = 80.0, 3.0
 
 
 def spatial_soft_argmax(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -38,6 +40,26 @@ def spatial_soft_argmax(logits: torch.Tensor, points: torch.Tensor) -> torch.Ten
     weights = torch.softmax((logits + valid).flatten(2), dim=2)
     expected = torch.bmm(points[:, :3].flatten(2), weights.transpose(1, 2))
     return expected.reshape(count, 3 * heatmaps)
+
+
+def with_relief(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """The image (N, 4, H, W) with depth replaced by relief: how far it stands out from around it.
+
+    An object on the belt is 20-80 mm nearer than the belt while metres of depth lie in view, so in
+    the plain depth its edge is hardly more than noise. Against the mean of what was measured in
+    the 3 x 3 cells around, it stands out whatever its colour. 1 is 12 mm towards the camera; 0
+    where nothing was measured. Absolute depth reaches the network through the points.
+    """
+    depth = image[:, 3:] * DEPTH_SCALE_M
+    share = points[:, 3:]
+    around = _mean_around(points[:, 2:3] * share) / _mean_around(share).clamp_min(_VALID_FLOOR)
+    around = functional.interpolate(around, size=image.shape[2:], mode="bilinear")
+    relief = torch.where(depth > 0.0, (around - depth) * _RELIEF_PER_M, 0.0)
+    return torch.cat([image[:, :3], relief.clamp(-_RELIEF_MAX, _RELIEF_MAX)], dim=1)
+
+
+def _mean_around(cells: torch.Tensor) -> torch.Tensor:
+    return functional.avg_pool2d(cells, 3, stride=1, padding=1)
 
 
 def _conv_bn(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> nn.Sequential:
@@ -82,7 +104,7 @@ class ConveyorEncoder(nn.Module):
     def look(self, image: torch.Tensor, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of the heatmaps (N, 32, 24, 32) and the global features (N, 32)."""
         maps = []
-        tapped = image
+        tapped = with_relief(image, points)
         for index, layer in enumerate(self.backbone):
             tapped = layer(tapped)
             if index in _TAPS:

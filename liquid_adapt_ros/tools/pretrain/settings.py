@@ -11,15 +11,16 @@ class DataSettings:
 
     Attributes:
         episodes: number of episodes to train on.
-        episode_s: length of each [s].
+        episode_s: length of each [s]; many short ones, because belt, light and camera are drawn
+            once for each, and because the start of an episode is unlike the rest.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
             velocity [rad/s] and on the base's [m/s], and its correlation time [s].
     """
 
-    episodes: int = 144
-    episode_s: float = 20.0
+    episodes: int = 480
+    episode_s: float = 6.0
     noisy_share: float = 0.4
     noise_rad_s: float = 0.1
     noise_m_s: float = 0.02
@@ -73,7 +74,7 @@ class PolicySettings:
 class EvaluationSettings:
     """Episodes that nothing was trained on: their number and length [s]."""
 
-    episodes: int = 24
+    episodes: int = 48
     episode_s: float = 20.0
 
 

@@ -89,7 +89,7 @@ def encoder_loss(said: dict[str, Tensor], logits: Tensor, truth: dict[str, Tenso
 
 
 def heatmap_loss(logits: Tensor, cell: Tensor) -> Tensor:
-    """Cross-entropy between heatmaps (N, h, w) and a blob at the cells (N, 2) that are known.
+    """Divergence of heatmaps (N, h, w) from a blob at the cells (N, 2) that are known.
 
     Without it the heatmaps start flat and take thousands of steps to find the objects.
     """
@@ -101,7 +101,8 @@ def heatmap_loss(logits: Tensor, cell: Tensor) -> Tensor:
     columns = torch.arange(logits.shape[2], device=logits.device)
     squared = (rows - cell[:, 1:]).square()[:, :, None] + (columns - cell[:, :1]).square()[:, None]
     blob = torch.softmax(squared.flatten(1) / (-2.0 * _HEATMAP_SIGMA_CELLS**2), dim=1)
-    return functional.cross_entropy(logits.flatten(1), blob)
+    log_heatmap = torch.log_softmax(logits.flatten(1), dim=1)
+    return functional.kl_div(log_heatmap, blob, reduction="batchmean")
 
 
 def augment(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from liquid_adapt_ros.fusion.normalise import Normaliser
 from liquid_adapt_ros.lnn.spec import PolicySpec
-from liquid_adapt_ros.lnn.torch_policy import LiquidPolicy
+from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
@@ -106,7 +106,7 @@ class PolicyTrainer:
         seed: int,
     ) -> None:
         self._spec, self._settings, self._seed = spec, settings, seed
-        self.policy = LiquidPolicy(spec, seed=seed)
+        self.policy = LiquidNetwork(spec.network, seed=seed)
         self._windows = Windows(sequences, settings, spec.step_s)
         self._optimiser = torch.optim.AdamW(
             self.policy.parameters(),
@@ -154,7 +154,7 @@ def train_policy(
     seed: int,
     checkpoint_s: float,
     progress: Callable[[int, int, str], None],
-) -> LiquidPolicy:
+) -> LiquidNetwork:
     """Train, resuming from the checkpoint in `folder`.
 
     `progress` is called with steps done, steps in all and a line of text.
