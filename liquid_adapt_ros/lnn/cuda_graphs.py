@@ -21,10 +21,15 @@ class GraphedWindows:
 
     def __call__(self, *tensors: Tensor) -> Tensor:
         """Return plain(*tensors); all of them must be on one CUDA device."""
-        key = tuple((tuple(t.shape), t.dtype, t.requires_grad) for t in tensors)
-        key += (torch.is_grad_enabled(),)
+        learns = tuple(t.requires_grad and torch.is_grad_enabled() for t in tensors)
+        key = tuple((tuple(t.shape), t.dtype) for t in tensors) + learns
         if key not in self._graphs:
-            samples = tuple(t.detach().clone().requires_grad_(t.requires_grad) for t in tensors)
+            samples = tuple(
+                t.detach().clone().requires_grad_(needed)
+                for t, needed in zip(tensors, learns, strict=True)
+            )
             self._graphs[key] = torch.cuda.make_graphed_callables(self._plain, samples)
-        # A graph answers in memory of its own, which its next replay overwrites.
-        return self._graphs[key](*tensors).clone()
+        # A graph keeps outputs and gradients in memory of its own, which its next replay
+        # overwrites: both are copied out, the gradients by the backward pass of a product with 1.
+        inputs = (t * 1.0 if needed else t for t, needed in zip(tensors, learns, strict=True))
+        return self._graphs[key](*inputs).clone()

@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from liquid_adapt_ros import _kernel
+try:
+    from liquid_adapt_ros import _kernel
+except ImportError as error:
+    raise ImportError(
+        "liquid_adapt_ros is not built: run `make build` and start Python with scripts/ros_env, "
+        "build it with colcon, or `pip install` it"
+    ) from error
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.time_constants import log_range, time_constant
 

@@ -1,8 +1,8 @@
 """A cell as a torch module: `step` and `unroll`, with gradients.
 
-Three ways lead through a window, all behind the same calls: the compiled kernel (CPU, every
-solver that it knows), the cell's plain equations (torchdiffeq's solvers, other devices), and on
-CUDA the plain equations replayed as one graph.
+Three ways lead through a window, all behind the same calls: the compiled kernel (every solver that
+it knows, on the CPU), on CUDA the cell's plain equations replayed as one graph, and where neither
+is possible (torchdiffeq's solvers) the plain equations as they are.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class LiquidCore(nn.Module):
     spec: sizes, cell and solver; what it says of head and readout does not matter here. params:
     initial values by full name; random ones, from `seed`, where they are left out.
 
-    `compiled` tells whether the kernel is used where it can be; set it to False for what only
-    plain torch operations allow, such as second derivatives.
+    `compiled` tells whether the kernel or a graph is used where it can be; set it to False for
+    what only plain torch operations allow, such as second derivatives.
     """
 
     def __init__(
@@ -88,14 +88,13 @@ class LiquidCore(nn.Module):
                 f"got {tuple(initial_state.shape)}"
             )
         drive = nn.functional.linear(sequence, self.input_weight, self.bias).transpose(0, 1)
-        if self.bias.device.type == "cpu" and self.compiled:
+        if self.compiled and not self.bias.is_cuda:
             states = self._by_kernel(initial_state, drive, dts)
         else:
-            dts = torch.from_numpy(dts).to(self.bias)
-            if self.bias.is_cuda:
-                states = self._graphs(drive, initial_state, dts, *self.parameters())
-            else:
-                states = self._plain(drive, initial_state, dts, *self.parameters())
+            run = self._graphs if self.compiled else self._plain
+            states = run(
+                drive, initial_state, torch.from_numpy(dts).to(self.bias), *self.parameters()
+            )
         return states.transpose(0, 1), states[-1]
 
     def _time_steps(
