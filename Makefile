@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint pretrain clean
+.PHONY: help setup build demo test lint bench pretrain clean
 
 # Where the tests look: a file, a folder, or pytest's own options.
 TEST ?= test
@@ -30,6 +30,11 @@ lint: setup  ## style, format and which room imports which
 	@scripts/ros_env ruff check .
 	@scripts/ros_env ruff format --check .
 	@scripts/ros_env lint-imports --no-cache
+
+bench: build  ## our networks against ncps, torchdiffeq and torch, in out/bench (some minutes); OUT=
+	@scripts/setup_bench
+	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.bench \
+		$(if $(OUT),--out $(OUT))
 
 pretrain: build  ## train encoder and policy on simulated episodes, write models/; ARGS="--help"
 	@scripts/ros_env python -m liquid_adapt_ros.tools.pretrain $(ARGS)

@@ -1,0 +1,66 @@
+"""How the cost of our network grows with hidden size, window length and batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from liquid_adapt_ros.lnn import LiquidNetwork
+from liquid_adapt_ros.tools.bench.settings import GrowthSettings, TimingSettings, Workload
+from liquid_adapt_ros.tools.bench.steps import streaming_step
+from liquid_adapt_ros.tools.bench.timing import Timing, Update, interleaved
+from liquid_adapt_ros.tools.bench.windows import window_gradient
+
+STEP, GRADIENT = "step by hidden", "window gradient by hidden"
+BY_WINDOW, BY_BATCH = "window gradient by window", "window gradient by batch"
+
+
+def measure_growth(
+    workload: Workload, sizes: GrowthSettings, timing: TimingSettings, update: Update
+) -> dict[str, dict[str, Any]]:
+    """Each curve with its sizes, timings and the slope of its logarithms (1: linear)."""
+    subjects = {}
+    for hidden in sizes.hidden:
+        spec = dataclasses.replace(workload, hidden=hidden).spec()
+        subjects[STEP, hidden] = streaming_step(spec)
+        subjects[GRADIENT, hidden] = _gradient(workload, hidden=hidden)
+    for window in sizes.window:
+        subjects[BY_WINDOW, window] = _gradient(workload, window=window)
+    for batch in sizes.batch:
+        subjects[BY_BATCH, batch] = _gradient(workload, batch=batch)
+    timings = interleaved(
+        subjects, timing.growth_rounds, timing.block_s, timing.most_per_block, update
+    )
+    curves = {
+        STEP: sizes.hidden,
+        GRADIENT: sizes.hidden,
+        BY_WINDOW: sizes.window,
+        BY_BATCH: sizes.batch,
+    }
+    return {
+        name: _curve({size: timings[name, size] for size in values})
+        for name, values in curves.items()
+    }
+
+
+def slope(sizes: list[int], medians: list[float]) -> float:
+    """The exponent p of the fitted cost ~ size^p."""
+    return float(np.polyfit(np.log(sizes), np.log(medians), 1)[0])
+
+
+def _curve(timings: Mapping[int, Timing]) -> dict[str, Any]:
+    sizes, medians = list(timings), [timing.median_us for timing in timings.values()]
+    return {
+        "sizes": sizes,
+        "timings": [dataclasses.asdict(timing) for timing in timings.values()],
+        "slope": slope(sizes, medians),
+    }
+
+
+def _gradient(workload: Workload, batch: int = 1, **changed: int) -> Any:
+    workload = dataclasses.replace(workload, **changed)
+    network = LiquidNetwork(workload.spec())
+    return window_gradient(network, workload.features, workload.window, batch)
