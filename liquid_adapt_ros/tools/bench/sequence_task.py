@@ -28,7 +28,7 @@ Build = Callable[[int], nn.Module]  # the network for a seed
 def our_networks(channels: int, units: int) -> dict[str, Build]:
     """Each cell with its default solver, and liquid_ode with the exponential one.
 
-    The series has no physical clock: the step is 1, time constants lie between 1 and 100 steps.
+    The series has no physical clock: the step is 1, the range of time constants is the default.
     """
 
     def build(cell: str, solver: str) -> Build:
