@@ -21,8 +21,9 @@ from liquid_adapt_ros.lnn.solvers import SOLVERS
 
 Shape = tuple[int, ...]
 
-# Where no range of time constants is given: from one step to a hundred.
-TAU_STEPS = (1.0, 100.0)
+# Where no range of time constants is given: to a hundred steps, from one step where a solver has a
+# limit of stability, from a tenth of one where it has none, so that a unit can follow its input.
+TAU_MAX_STEPS, TAU_MIN_STEPS, TAU_MIN_STEPS_WITHOUT_LIMIT = 100.0, 1.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class NetworkSpec:
     hidden: units of the core. head: units of the head; 0: the readout reads the state itself.
     cell, solver: names out of CELLS and SOLVERS; the cell's first solver where none is given.
     step_s: time between two samples [s] where a call does not give another.
-    tau_min_s, tau_max_s: range of the time constants [s]; 1 and 100 steps where left out.
+    tau_min_s, tau_max_s: range of the time constants [s]; where left out 1 and 100 steps, or 0.1
+    and 100 steps with a solver that is stable for any step.
     substeps: solver steps for each sample, of equal length.
     backbone: units of the hidden layer of a CfC.
 
@@ -62,14 +64,11 @@ class NetworkSpec:
                     f"{name} must be a whole number of at least {bound}, got {size!r}"
                 )
         check_positive("step_s", self.step_s)
-        for name, steps in zip(("tau_min_s", "tau_max_s"), TAU_STEPS, strict=True):
-            if math.isnan(getattr(self, name)):
-                object.__setattr__(self, name, steps * self.step_s)
-            check_positive(name, getattr(self, name))
-        if self.tau_min_s >= self.tau_max_s:
-            raise ValueError(
-                f"tau_min_s {self.tau_min_s} must be below tau_max_s {self.tau_max_s}"
-            )
+        self._check_names()
+        self._check_time_constants()
+        self.check_step(self.step_s)
+
+    def _check_names(self) -> None:
         if self.cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not self.solver:
@@ -79,7 +78,18 @@ class NetworkSpec:
                 f"solver must be one of {', '.join(self.core.solvers)} with cell {self.cell!r}, "
                 f"got {self.solver!r}"
             )
-        self.check_step(self.step_s)
+
+    def _check_time_constants(self) -> None:
+        limited = self.solver in SOLVERS and math.isfinite(SOLVERS[self.solver].STABILITY_LIMIT)
+        fewest_steps = TAU_MIN_STEPS if limited else TAU_MIN_STEPS_WITHOUT_LIMIT
+        for name, steps in (("tau_min_s", fewest_steps), ("tau_max_s", TAU_MAX_STEPS)):
+            if math.isnan(getattr(self, name)):
+                object.__setattr__(self, name, steps * self.step_s)
+            check_positive(name, getattr(self, name))
+        if self.tau_min_s >= self.tau_max_s:
+            raise ValueError(
+                f"tau_min_s {self.tau_min_s} must be below tau_max_s {self.tau_max_s}"
+            )
 
     @property
     def core(self) -> Cell:

@@ -10,6 +10,8 @@ from liquid_adapt_ros.lnn.cells import CELLS
 def test_time_constants_follow_the_step_where_they_are_left_out():
     spec = NetworkSpec(3, 2, step_s=1.0)
     assert (spec.tau_min_s, spec.tau_max_s) == (1.0, 100.0)
+    spec = NetworkSpec(3, 2, step_s=1.0, solver="exponential")
+    assert (spec.tau_min_s, spec.tau_max_s) == (0.1, 100.0)
 
 
 def test_each_cell_has_a_solver_of_its_own_where_none_is_given():

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from liquid_adapt_ros.lnn.network_spec import NetworkSpec, Shape
 
-# Share of the logarithmic range of tau that is used at the start: with the default range of a
-# hundred to one, from 2 to 50 times its lower end.
+# Share of the logarithmic range of tau that is used at the start: of a range of a hundred to one,
+# from 2 to 50 times its lower end.
 TAU_SHARE = (0.15, 0.85)
 # Gain of the loop from state to state; below 1 so that the state forgets.
 RECURRENT_GAIN = 0.5
@@ -118,9 +118,11 @@ def scaled(rng: np.random.Generator, shape: tuple[int, int], gain: float = 1.0) 
     return rng.standard_normal(shape) * gain / np.sqrt(shape[1])
 
 
-def spread_tau(spec: NetworkSpec, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return time constants (H,) [s], evenly spread on a logarithmic scale, and their raw form."""
-    low, high = TAU_SHARE
-    share = rng.uniform(low, high, spec.hidden)
+def spread_tau(
+    spec: NetworkSpec, rng: np.random.Generator, share: tuple[float, float] = TAU_SHARE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return time constants (H,) [s] and their raw form, evenly spread on a logarithmic scale over
+    a share of their range."""
+    share = rng.uniform(*share, spec.hidden)
     tau = spec.tau_min_s * (spec.tau_max_s / spec.tau_min_s) ** share
     return tau, tau_raw_of(spec, tau)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # LeCun's scaled tanh (Efficient BackProp, 1998).
 _LECUN_SCALE, _LECUN_SLOPE = 1.7159, 0.666
+_LAYER_GAIN = 0.5
 
 
 class Cfc(Cell):
@@ -46,10 +47,11 @@ class Cfc(Cell):
         }
 
     def initial_params(self, spec: NetworkSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """See Cell.initial_params; input and state count alike, whatever their sizes."""
+        """See Cell.initial_params; input and state count alike, whatever their sizes, and together
+        leave the hidden layer in the middle of its range."""
         return {
-            "core.input_weight": scaled(rng, (spec.backbone, spec.features)),
-            "core.recurrent_weight": scaled(rng, (spec.backbone, spec.hidden)),
+            "core.input_weight": scaled(rng, (spec.backbone, spec.features), _LAYER_GAIN),
+            "core.recurrent_weight": scaled(rng, (spec.backbone, spec.hidden), _LAYER_GAIN),
             "core.bias": np.zeros(spec.backbone),
             "core.output_weight": scaled(rng, (4 * spec.hidden, spec.backbone)),
             "core.output_bias": np.zeros(4 * spec.hidden),

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from liquid_adapt_ros.lnn.network_spec import NetworkSpec, Shape
 
 
+# Leak and synapses start in the fast half of their range: only together are they as fast as one,
+# and the state moves no faster than they let it.
+_TAU_SHARE = (0.05, 0.5)
+
+
 class Ltc(OdeCell):
     """See the top of this file."""
 
@@ -47,7 +52,7 @@ class Ltc(OdeCell):
     def initial_params(self, spec: NetworkSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """See Cell.initial_params; synapses are at first about as strong as the leak."""
         hidden = spec.hidden
-        _, tau_raw = spread_tau(spec, rng)
+        _, tau_raw = spread_tau(spec, rng, _TAU_SHARE)
         return {
             "core.input_weight": scaled(rng, (hidden, spec.features), 2.0),
             "core.recurrent_weight": scaled(rng, (hidden, hidden)),
