@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liquid_adapt_ros.lnn.cells.base import RECURRENT_GAIN, OdeCell, scaled, spread_tau
-from liquid_adapt_ros.lnn.time_constants import torch_decay
+from liquid_adapt_ros.lnn.time_constants import log_range, torch_decay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from liquid_adapt_ros.lnn.network_spec import NetworkSpec, Shape
 
-# At the start tau varies by some tens of per cent around its spread of values.
-_TAU_GAIN = 0.25
+# At the start log tau varies by some tenths around its spread of values, whatever its range.
+_LOG_TAU_GAIN = 1.0
 
 
 class LiquidTau(OdeCell):
@@ -49,10 +49,11 @@ class LiquidTau(OdeCell):
         hidden = spec.hidden
         tau, tau_raw = spread_tau(spec, rng)
         square, wide = (hidden, hidden), (hidden, spec.features)
+        tau_gain = _LOG_TAU_GAIN / log_range(spec)
         return {
-            "core.input_weight": np.concatenate([scaled(rng, wide), scaled(rng, wide, _TAU_GAIN)]),
+            "core.input_weight": np.concatenate([scaled(rng, wide), scaled(rng, wide, tau_gain)]),
             "core.recurrent_weight": np.concatenate(
-                [scaled(rng, square, RECURRENT_GAIN), scaled(rng, square, _TAU_GAIN)]
+                [scaled(rng, square, RECURRENT_GAIN), scaled(rng, square, tau_gain)]
             ),
             "core.bias": np.concatenate([np.zeros(hidden), tau_raw]),
             "core.output_weight": scaled(rng, square, 1.5) / tau[:, None],
