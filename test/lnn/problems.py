@@ -17,9 +17,11 @@ ODE_CELLS = ["liquid_ode", "liquid_tau", "ltc"]
 
 
 def small_spec(cell: str, solver: str, **changes) -> NetworkSpec:
-    """Sizes of which none is a multiple of a vector of the processor, all different."""
+    """Sizes of which none is a multiple of a vector of the processor, all different; the design's
+    range of time constants for every solver."""
     sizes = {"features": 6, "outputs": 3, "hidden": 5, "head": 7, "backbone": 11}
-    return NetworkSpec(cell=cell, solver=solver, **sizes | changes)
+    times = {"step_s": 0.01, "tau_min_s": 0.01, "tau_max_s": 1.0}
+    return NetworkSpec(cell=cell, solver=solver, **sizes | times | changes)
 
 
 def random_params(spec: NetworkSpec, seed: int, dtype=np.float64) -> dict[str, np.ndarray]:

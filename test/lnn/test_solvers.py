@@ -50,7 +50,7 @@ def exact_state(spec, params, sample, state, duration_s):
 @pytest.mark.parametrize("cell", ODE_CELLS)
 @pytest.mark.parametrize("solver", ORDERS)
 def test_error_falls_with_the_order_of_the_solver(cell, solver):
-    spec = small_spec(cell, solver, tau_min_s=0.01, tau_max_s=1.0)
+    spec = small_spec(cell, solver)
     params = random_params(spec, seed=3)
     hidden_state, features = random_window(spec, 1, 1, seed=4)
     duration_s = 0.16
