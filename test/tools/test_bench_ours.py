@@ -1,6 +1,7 @@
 """What the benchmark measures of our networks is really computed; and its arithmetic."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -38,9 +39,15 @@ def test_a_fast_subject_is_called_more_often_within_a_round():
     assert timings["fast"].runs == 14
 
 
-def test_a_ratio_is_the_median_of_the_peer_over_ours():
-    ours = Timing(median_us=4.0, p99_us=100.0, min_us=1.0, runs=3)
-    peer = Timing(median_us=10.0, p99_us=11.0, min_us=9.0, runs=3)
+def test_time_in_which_others_have_the_processor_does_not_count():
+    timing = interleaved({"sleeps": lambda: time.sleep(0.01)}, 3, 0.0, 1, ignore)["sleeps"]
+    assert timing.median_us > 9000.0
+    assert timing.cpu_us < 0.5 * timing.median_us
+
+
+def test_a_ratio_is_the_processor_time_of_the_peer_over_ours():
+    ours = Timing(cpu_us=4.0, median_us=5.0, p99_us=100.0, min_us=1.0, runs=3)
+    peer = Timing(cpu_us=10.0, median_us=90.0, p99_us=91.0, min_us=9.0, runs=3)
     assert ratios({"peer": peer}, ours) == {"peer": 2.5}
 
 

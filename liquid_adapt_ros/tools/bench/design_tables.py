@@ -111,7 +111,7 @@ class _CountingOde(LiquidOde):
 def _latencies(
     workload: Workload, tracking: TrackingSettings, timing: TimingSettings
 ) -> dict[int | str, float]:
-    """Median of a streaming step by hidden size and by solver [us]."""
+    """Processor time of a streaming step by hidden size and by solver [us]."""
     subjects: dict[int | str, Subject] = {
         hidden: streaming_step(dataclasses.replace(workload, hidden=hidden).spec())
         for hidden in tracking.hidden
@@ -122,4 +122,4 @@ def _latencies(
     timings = interleaved(
         subjects, timing.step_rounds, timing.block_s, timing.most_per_block, lambda *_: None
     )
-    return {name: value.median_us for name, value in timings.items()}
+    return {name: value.cpu_us for name, value in timings.items()}

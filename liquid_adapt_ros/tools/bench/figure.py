@@ -47,7 +47,7 @@ def _draw_ratios(axes: Axes, ratios: Mapping[str, float]) -> None:
     axes.axvline(1.0, color=_NEUTRAL, linewidth=1.0)
     axes.set_xscale("log")
     axes.set_xlim(min(0.8, *ratios.values()), 4.0 * max(ratios.values()))
-    axes.set_title("Times longer than ours (median over median)", fontsize=11)
+    axes.set_title("Times longer than ours (CPU time, median over median)", fontsize=11)
 
 
 def _draw_sequence(axes: Axes, task: Mapping[str, Any]) -> None:
@@ -96,10 +96,10 @@ def _draw_curves(
 ) -> None:
     for name, colour in colours.items():
         curve = curves[name]
-        medians = [timing["median_us"] for timing in curve["timings"]]
+        costs = [timing["cpu_us"] for timing in curve["timings"]]
         axes.plot(
             curve["sizes"],
-            medians,
+            costs,
             marker="o",
             color=colour,
             label=f"{name} (size^{curve['slope']:.2f})",
@@ -110,6 +110,6 @@ def _draw_curves(
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(label)
-    axes.set_ylabel("median [us]")
+    axes.set_ylabel("CPU time [us]")
     axes.set_title("Cost of liquid_ode/rk4", fontsize=11)
     axes.legend(frameon=False, fontsize=9)

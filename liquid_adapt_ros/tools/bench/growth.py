@@ -46,17 +46,17 @@ def measure_growth(
     }
 
 
-def slope(sizes: list[int], medians: list[float]) -> float:
+def slope(sizes: list[int], costs: list[float]) -> float:
     """The exponent p of the fitted cost ~ size^p."""
-    return float(np.polyfit(np.log(sizes), np.log(medians), 1)[0])
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
 def _curve(timings: Mapping[int, Timing]) -> dict[str, Any]:
-    sizes, medians = list(timings), [timing.median_us for timing in timings.values()]
+    sizes, costs = list(timings), [timing.cpu_us for timing in timings.values()]
     return {
         "sizes": sizes,
         "timings": [dataclasses.asdict(timing) for timing in timings.values()],
-        "slope": slope(sizes, medians),
+        "slope": slope(sizes, costs),
     }
 
 

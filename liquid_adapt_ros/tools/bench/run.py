@@ -116,7 +116,7 @@ class Comparison:
     peers: dict[str, Timing]
 
     def ratios(self, prefix: str) -> dict[str, float]:
-        """Median of each peer over our median, by prefix/peer."""
+        """The processor time of each peer over ours, by prefix/peer."""
         ours = next(iter(self.ours.values()))
         return {f"{prefix}/{name}": value for name, value in ratios(self.peers, ours).items()}
 

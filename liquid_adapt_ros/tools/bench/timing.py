@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -18,12 +18,36 @@ _WARM_UP_CALLS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """Durations of the single calls of one subject [us]; runs: their number."""
+    """Durations of one subject's calls [us].
 
+    cpu_us: processor time of a call, median over the rounds; other programs on the machine do not
+    count. median_us, p99_us, min_us: of the single calls by the wall clock. runs: number of calls.
+    """
+
+    cpu_us: float
     median_us: float
     p99_us: float
     min_us: float
     runs: int
+
+
+@dataclass
+class _Record:
+    """What was measured of a subject so far [ns]."""
+
+    cpu: list[float] = field(default_factory=list)
+    wall: list[int] = field(default_factory=list)
+
+    def summary(self) -> Timing:
+        """The figures of all calls."""
+        wall_us = np.array(self.wall) / 1e3
+        return Timing(
+            cpu_us=float(np.median(self.cpu)) / 1e3,
+            median_us=float(np.median(wall_us)),
+            p99_us=float(np.percentile(wall_us, 99)),
+            min_us=float(wall_us.min()),
+            runs=len(wall_us),
+        )
 
 
 def interleaved(
@@ -46,39 +70,35 @@ def interleaved(
         name: int(np.clip(block_s / _rough_s(call), 1, most_per_block))
         for name, call in subjects.items()
     }
-    durations: dict[Name, list[int]] = {name: [] for name in subjects}
+    records = {name: _Record() for name in subjects}
     for number in range(rounds):
         for name, call in subjects.items():
-            _time_block(call, blocks[name], durations[name])
+            _time_block(call, blocks[name], records[name])
         update(number + 1, rounds)
-    return {name: _summary(values) for name, values in durations.items()}
+    return {name: record.summary() for name, record in records.items()}
 
 
 def ratios(peers: Mapping[str, Timing], ours: Timing) -> dict[str, float]:
-    """How many times longer each peer takes: median of the peer over our median."""
-    return {name: peer.median_us / ours.median_us for name, peer in peers.items()}
+    """How many times longer each peer takes: the peer's median processor time over ours."""
+    return {name: peer.cpu_us / ours.cpu_us for name, peer in peers.items()}
 
 
 def _rough_s(call: Subject) -> float:
     """Warm the subject up; the shortest of the calls [s]."""
-    durations: list[int] = []
-    _time_block(call, _WARM_UP_CALLS, durations)
-    return min(durations) / 1e9
+    record = _Record()
+    _time_block(call, _WARM_UP_CALLS, record)
+    return min(record.wall) / 1e9
 
 
-def _time_block(call: Subject, times: int, durations_ns: list[int]) -> None:
-    clock = time.perf_counter_ns
-    for _ in range(times):
+def _time_block(call: Subject, times: int, record: _Record) -> None:
+    """Call a subject `times` times. Where there are several calls, the first, which finds the
+    caches full of other subjects, counts by the wall clock alone."""
+    clock, processor = time.perf_counter_ns, time.thread_time_ns
+    counted = max(1, times - 1)
+    for left in range(times, 0, -1):
+        if left == counted:
+            before = processor()
         started = clock()
         call()
-        durations_ns.append(clock() - started)
-
-
-def _summary(durations_ns: list[int]) -> Timing:
-    values = np.array(durations_ns) / 1e3
-    return Timing(
-        median_us=float(np.median(values)),
-        p99_us=float(np.percentile(values, 99)),
-        min_us=float(values.min()),
-        runs=len(values),
-    )
+        record.wall.append(clock() - started)
+    record.cpu.append((processor() - before) / counted)
