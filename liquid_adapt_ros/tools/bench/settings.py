@@ -44,7 +44,7 @@ class TimingSettings:
 
     step_rounds: int = 200
     gradient_rounds: int = 30
-    growth_rounds: int = 12
+    growth_rounds: int = 50
     block_s: float = 0.003
     most_per_block: int = 50
 
