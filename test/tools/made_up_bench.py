@@ -49,6 +49,7 @@ def made_up_report() -> dict:
     sizes = {"parameters": 30000, "core_parameters": 17000, "position_error_mm": 20.0}
     solver = {"evaluations": 4.0, "latency_us": 3.0, "design_weights_error_mm": 20.0}
     curve = {"sizes": [32, 64], "timings": [timing, timing], "slope": 0.0}
+    curve["line"] = {"fixed_us": 2.9, "each_us": 0.0, "worst_percent": 0.0}
     return {
         "ratios": RATIOS,
         "machine": {

@@ -11,7 +11,7 @@ from made_up_bench import TINY, WORKLOAD
 from liquid_adapt_ros.lnn import LiquidNetwork
 from liquid_adapt_ros.tools.bench.accuracy import gradient_error
 from liquid_adapt_ros.tools.bench.design_tables import evaluations_per_sample
-from liquid_adapt_ros.tools.bench.growth import slope
+from liquid_adapt_ros.tools.bench.growth import line, slope
 from liquid_adapt_ros.tools.bench.plain_form import plain_network
 from liquid_adapt_ros.tools.bench.sequence_task import SequenceTask, compare, our_networks
 from liquid_adapt_ros.tools.bench.settings import SequenceSettings, TrackingSettings
@@ -53,6 +53,13 @@ def test_a_ratio_is_the_processor_time_of_the_peer_over_ours():
 
 def test_the_slope_is_the_exponent():
     assert slope([50, 100, 200], [5.0, 20.0, 80.0]) == pytest.approx(2.0)
+
+
+def test_the_line_has_a_fixed_part():
+    fitted = line([50, 100, 200], [20.0, 30.0, 50.0])
+    assert fitted["fixed_us"] == pytest.approx(10.0)
+    assert fitted["each_us"] == pytest.approx(0.2)
+    assert fitted["worst_percent"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_every_step_answers_finite_outputs_that_change_with_the_state():

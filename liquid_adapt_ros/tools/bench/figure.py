@@ -16,6 +16,9 @@ from liquid_adapt_ros.tools.bench.report import machine_line, times
 # Okabe and Ito's colours, told apart also by colour-blind readers.
 _OURS, _PEER, _STEP, _GRADIENT, _NEUTRAL = "#0072B2", "#D55E00", "#0072B2", "#009E73", "#666666"
 
+# Room for a legend above curves, as a share of their range on the logarithmic axis.
+_LEGEND_SHARE = 0.2
+
 
 def draw_report(report: Mapping[str, Any], path: Path) -> None:
     """Write the picture of a report as a PNG file."""
@@ -112,4 +115,6 @@ def _draw_curves(
     axes.set_xlabel(label)
     axes.set_ylabel("CPU time [us]")
     axes.set_title("Cost of liquid_ode/rk4", fontsize=11)
-    axes.legend(frameon=False, fontsize=9)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** _LEGEND_SHARE)
+    axes.legend(loc="upper left", frameon=False, fontsize=9)

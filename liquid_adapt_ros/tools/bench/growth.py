@@ -21,7 +21,7 @@ BY_WINDOW, BY_BATCH = "window gradient by window", "window gradient by batch"
 def measure_growth(
     workload: Workload, sizes: GrowthSettings, timing: TimingSettings, update: Update
 ) -> dict[str, dict[str, Any]]:
-    """Each curve with its sizes, timings and the slope of its logarithms (1: linear)."""
+    """Each curve with its sizes, timings, fitted exponent and fitted line."""
     subjects = {}
     for hidden in sizes.hidden:
         spec = dataclasses.replace(workload, hidden=hidden).spec()
@@ -51,12 +51,29 @@ def slope(sizes: list[int], costs: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
+def line(sizes: list[int], costs: list[float]) -> dict[str, float]:
+    """The fitted cost ~ fixed + each x size [us], and its largest relative deviation [%].
+
+    Least squares of the relative deviations, so that small sizes count as much as large ones.
+    """
+    size, cost = np.array(sizes), np.array(costs)
+    columns = np.stack([1.0 / cost, size / cost], axis=1)
+    fixed, each = np.linalg.lstsq(columns, np.ones(len(cost)), rcond=None)[0]
+    worst = np.abs((fixed + each * size) / cost - 1.0).max()
+    return {
+        "fixed_us": float(fixed),
+        "each_us": float(each),
+        "worst_percent": float(100.0 * worst),
+    }
+
+
 def _curve(timings: Mapping[int, Timing]) -> dict[str, Any]:
     sizes, costs = list(timings), [timing.cpu_us for timing in timings.values()]
     return {
         "sizes": sizes,
         "timings": [dataclasses.asdict(timing) for timing in timings.values()],
         "slope": slope(sizes, costs),
+        "line": line(sizes, costs),
     }
 
 

@@ -130,7 +130,11 @@ def _growth_tables(curves: Mapping[str, Any]) -> list[Table]:
             (str(size), f"{timing['cpu_us']:,.1f}", f"{timing['median_us']:,.1f}")
             for size, timing in zip(curve["sizes"], curve["timings"], strict=True)
         ]
-        note = f"cost ~ size^{curve['slope']:.2f}"
+        line = curve["line"]
+        note = (
+            f"cost ~ size^{curve['slope']:.2f}; as a line {line['fixed_us']:,.1f} us + "
+            f"{line['each_us']:,.2f} us x size, off by at most {line['worst_percent']:.0f} %"
+        )
         tables.append(Table(f"Cost: {name} [us]", ("size", "CPU time", "median"), rows, note))
     return tables
 
