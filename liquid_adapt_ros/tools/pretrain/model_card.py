@@ -21,7 +21,8 @@ normalisation and a fingerprint that covers sizes, encoder and normalisation).
 {episodes} simulated episodes of {episode_s:g} s ({pictures} pictures), seed {seed}, drawn by
 `sim/randomisation.py` over the nominal ranges of belt, objects, light and camera mount. The
 planner drives; in {noisy_percent:.0f} % of the episodes noise of {noise:g} rad/s is added to its
-joint velocities (and a little to the base's). Labels are the simulator's truth.
+joint velocities (and a little to the base's). Labels are the simulator's truth. Core and head saw
+the beginnings of {starts} other episodes besides.
 
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
@@ -82,6 +83,7 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         episodes=recordings["episodes"],
         episode_s=settings.data.episode_s,
         pictures=recordings["pictures"],
+        starts=settings.starts.episodes,
         seed=settings.seed,
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,

@@ -23,6 +23,7 @@ from liquid_adapt_ros.tools.pretrain.record import Recording, episode_folder, re
 from liquid_adapt_ros.tools.pretrain.sequences import embed, normalisation, policy_sequence
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
+from liquid_adapt_ros.tools.pretrain.starts import load_starts, record_starts
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import train_policy
 from liquid_adapt_ros.weights.atomic_file import write_atomically
@@ -62,6 +63,7 @@ class Pipeline:
             "recordings": self._recordings.run(self._record),
             "encoder": self._encoder.run(self._train_encoder),
             "embeddings": self._embeddings.run(self._embed),
+            "starts": self._starts.run(self._record_starts),
             "policy": self._policy.run(self._train_policy),
             "evaluation": self._evaluation.run(self._evaluate),
         }
@@ -95,6 +97,18 @@ class Pipeline:
         return self._stage("embeddings", source_hash("fusion"), encoder=self._encoder.key)
 
     @cached_property
+    def _starts(self) -> Stage:
+        sources = source_hash(
+            "sim", "fusion", "tools/pretrain/record.py", "tools/pretrain/starts.py"
+        )
+        return self._stage(
+            "starts",
+            sources,
+            encoder=self._encoder.key,
+            starts=dataclasses.asdict(self.settings.starts),
+        )
+
+    @cached_property
     def _policy(self) -> Stage:
         sources = source_hash(
             "lnn", "tools/pretrain/train_policy.py", "tools/pretrain/sequences.py"
@@ -103,6 +117,7 @@ class Pipeline:
             "policy",
             sources,
             embeddings=self._embeddings.key,
+            starts=self._starts.key,
             policy=dataclasses.asdict(self.settings.policy),
             spec=self._spec.to_dict(),
         )
@@ -154,6 +169,20 @@ class Pipeline:
                 update(number, len(folders), "")
         return {}
 
+    def _record_starts(self) -> dict[str, Any]:
+        starts = self.settings.starts
+        with self.progress("beginnings") as update:
+            record_starts(
+                self._starts.folder,
+                self._encoder_path,
+                self._spec,
+                starts,
+                self.settings.seed,
+                self.machine.workers,
+                lambda done: update(done, starts.episodes, ""),
+            )
+        return {}
+
     def _train_policy(self) -> dict[str, Any]:
         sequences = [
             policy_sequence(
@@ -168,6 +197,7 @@ class Pipeline:
             policy = train_policy(
                 self._policy.folder,
                 sequences,
+                load_starts(self._starts.folder),
                 norm,
                 self._spec,
                 self.settings.policy,

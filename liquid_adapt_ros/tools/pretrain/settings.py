@@ -28,6 +28,20 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+class StartSettings:
+    """Beginnings of episodes, for the policy alone: the belt is full and the arm at rest, which is
+    seen at no other time, and an object below the gripper is not one that it holds.
+
+    Attributes:
+        episodes: how many.
+        episode_s: length of each [s]; that of a window of the policy's training.
+    """
+
+    episodes: int = 1000
+    episode_s: float = 2.0
+
+
+@dataclass(frozen=True)
 class EncoderSettings:
     """Training of the encoder.
 
@@ -52,8 +66,8 @@ class PolicySettings:
         batch: windows in a step.
         window_s: length of a window [s].
         continue_share: chance that a window carries on where the last one ended, state included.
-        switch_on_share: chance that a window that does not carry on is the first of its episode:
-            the belt is full then and the arm at rest, which is seen at no other time.
+        switch_on_share: chance that a window that does not carry on is the beginning of an
+            episode, see StartSettings.
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
         position_weight: weight of the position loss against the action loss.
         embedding_noise: standard deviation of noise on the normalised embedding.
@@ -99,6 +113,7 @@ class PretrainSettings:
 
     seed: int = 0
     data: DataSettings = field(default_factory=DataSettings)
+    starts: StartSettings = field(default_factory=StartSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

@@ -34,17 +34,23 @@ class Windows:
 
     Arguments:
         sequences: episodes, features and outputs normalised; unknown features are 0.
+        starts: beginnings of other episodes, a window long.
         settings: window length, batch, chance to carry on.
         step_s: time of a tick [s].
     """
 
     def __init__(
-        self, sequences: Sequence[PolicySequence], settings: PolicySettings, step_s: float
+        self,
+        sequences: Sequence[PolicySequence],
+        starts: Sequence[PolicySequence],
+        settings: PolicySettings,
+        step_s: float,
     ) -> None:
-        self._sequences = sequences
+        self._sequences = [*sequences, *starts]
+        self._episodes, self._starts = len(sequences), len(starts)
         self._settings = settings
         self.length = round(settings.window_s / step_s)
-        shortest = min(len(item.features) for item in sequences)
+        shortest = min(len(item.features) for item in self._sequences)
         if self.length > shortest:
             raise ValueError(f"windows of {self.length} ticks, but an episode of {shortest}")
         self._episode = np.zeros(settings.batch, np.int64)
@@ -59,9 +65,13 @@ class Windows:
         carries_on = (rng.random(len(ends)) < self._settings.continue_share) & (
             ends <= lengths[self._episode]
         )
-        fresh_episode = rng.integers(len(lengths), size=len(ends))
+        starts = self._episodes + rng.integers(self._starts, size=len(ends))
+        fresh_episode = np.where(
+            rng.random(len(ends)) < self._settings.switch_on_share,
+            starts,
+            rng.integers(self._episodes, size=len(ends)),
+        )
         fresh_start = rng.integers(0, lengths[fresh_episode] - self.length + 1)
-        fresh_start[rng.random(len(ends)) < self._settings.switch_on_share] = 0
         self._episode = np.where(carries_on, self._episode, fresh_episode)
         self._start = np.where(carries_on, self._start + self.length, fresh_start)
         windows = [
@@ -101,13 +111,14 @@ class PolicyTrainer:
     def __init__(
         self,
         sequences: Sequence[PolicySequence],
+        starts: Sequence[PolicySequence],
         spec: PolicySpec,
         settings: PolicySettings,
         seed: int,
     ) -> None:
         self._spec, self._settings, self._seed = spec, settings, seed
         self.policy = LiquidNetwork(spec.network, seed=seed)
-        self._windows = Windows(sequences, settings, spec.step_s)
+        self._windows = Windows(sequences, starts, settings, spec.step_s)
         self._optimiser = torch.optim.AdamW(
             self.policy.parameters(),
             lr=settings.learning_rate,
@@ -148,6 +159,7 @@ class PolicyTrainer:
 def train_policy(
     folder: Path,
     sequences: Sequence[PolicySequence],
+    starts: Sequence[PolicySequence],
     norm: dict[str, NDArray[np.float32]],
     spec: PolicySpec,
     settings: PolicySettings,
@@ -159,7 +171,8 @@ def train_policy(
 
     `progress` is called with steps done, steps in all and a line of text.
     """
-    trainer = PolicyTrainer([normalised(item, norm) for item in sequences], spec, settings, seed)
+    windows = ([normalised(item, norm) for item in part] for part in (sequences, starts))
+    trainer = PolicyTrainer(*windows, spec, settings, seed)
     checkpoint = trainer.checkpoint(folder / "checkpoint.pt", checkpoint_s)
     first, average = checkpoint.restore(), 0.0
     for number in range(first, settings.steps):
