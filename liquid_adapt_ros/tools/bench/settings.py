@@ -39,13 +39,14 @@ class TimingSettings:
     """Rounds in which every subject is called in turn.
 
     step_rounds, gradient_rounds, growth_rounds: number of rounds. block_s: in a round a subject is
-    called again until about this much time has passed [s]. most_per_block: but not more often.
+    called again until about this much time has passed, at least twice [s]. most_per_block: but
+    not more often.
     """
 
     step_rounds: int = 200
     gradient_rounds: int = 30
     growth_rounds: int = 50
-    block_s: float = 0.003
+    block_s: float = 0.01
     most_per_block: int = 50
 
 

@@ -14,6 +14,8 @@ Update = Callable[[int, int], None]  # done, in all
 Name = TypeVar("Name", bound=Hashable)
 
 _WARM_UP_CALLS = 3
+# In a turn; the first finds the caches full of other subjects' data.
+_LEAST_CALLS = 2
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,12 @@ def interleaved(
     Args:
         subjects: what to call, by name.
         rounds: how often each has its turn.
-        block_s: a turn is as many calls as fit into this time, at least one [s].
+        block_s: a turn is as many calls as fit into this time, at least two [s].
         most_per_block: and at most this many.
         update: is told the progress.
     """
     blocks = {
-        name: int(np.clip(block_s / _rough_s(call), 1, most_per_block))
+        name: int(np.clip(block_s / _rough_s(call), _LEAST_CALLS, most_per_block))
         for name, call in subjects.items()
     }
     records = {name: _Record() for name in subjects}
@@ -91,14 +93,12 @@ def _rough_s(call: Subject) -> float:
 
 
 def _time_block(call: Subject, times: int, record: _Record) -> None:
-    """Call a subject `times` times. Where there are several calls, the first, which finds the
-    caches full of other subjects, counts by the wall clock alone."""
+    """Call a subject `times` times; the first counts by the wall clock alone."""
     clock, processor = time.perf_counter_ns, time.thread_time_ns
-    counted = max(1, times - 1)
-    for left in range(times, 0, -1):
-        if left == counted:
+    for number in range(times):
+        if number == 1:
             before = processor()
         started = clock()
         call()
         record.wall.append(clock() - started)
-    record.cpu.append((processor() - before) / counted)
+    record.cpu.append((processor() - before) / (times - 1))
