@@ -112,3 +112,13 @@ def test_fresh_weights_give_states_and_outputs_of_order_one(cell, solver, seed):
     outputs, states = run_window(spec, initial_params(spec, rng), start, slow)
     assert 0.2 < states[:, 100:].std() < 3.0
     assert 0.2 < outputs[:, 100:].std() < 2.0
+
+
+@pytest.mark.parametrize("head", [0, 24])
+@pytest.mark.parametrize("cell, solver", COMPILED)
+def test_fresh_weights_answer_zero_where_the_input_has_long_been_zero(cell, solver, head):
+    spec = small_spec(cell, solver, head=head, hidden=32)
+    params = initial_params(spec, np.random.default_rng(1))
+    silent = np.zeros((1, 2000, spec.features), np.float32)
+    outputs, _ = run_window(spec, params, np.zeros((1, 32), np.float32), silent)
+    assert np.abs(outputs[0, -1]).max() < 0.02

@@ -114,24 +114,29 @@ def test_a_joint_that_hardly_moved_is_not_blown_up():
 
 def test_windows_carry_on_where_the_stream_was():
     sequences = [PolicySequence(np.arange(TICKS, dtype=np.float32)[:, None], np.zeros((TICKS, 1)))]
-    plan = PolicySettings(batch=16, window_s=0.4, continue_share=0.7)
-    windows, rng = Windows(sequences, plan, 0.01), np.random.default_rng(0)
+    starts = [PolicySequence(np.full((40, 1), -1.0, np.float32), np.zeros((40, 1)))]
+    plan = PolicySettings(batch=16, window_s=0.4, continue_share=0.7, switch_on_share=0.3)
+    windows, rng = Windows(sequences, starts, plan, 0.01), np.random.default_rng(0)
     last, _, is_new = windows.draw(rng)
     assert is_new.all()
-    carried = 0
-    for _ in range(20):
+    carried = fresh = begun = 0
+    for _ in range(40):
         features, _, is_new = windows.draw(rng)
         goes_on = features[:, 0, 0] == last[:, -1, 0] + 1.0
         assert goes_on[~is_new].all()
-        carried += (~is_new).sum()
+        carried, fresh = carried + (~is_new).sum(), fresh + is_new.sum()
+        begun += (features[is_new, 0, 0] == -1.0).sum()
         last = features
-    assert carried > 50
+    assert carried > 100
+    # 30 % of the fresh windows are beginnings: within four standard deviations.
+    assert abs(begun / fresh - 0.3) < 4.0 * np.sqrt(0.3 * 0.7 / fresh)
 
 
 def test_training_lowers_the_loss():
     sequences = random_sequences()
     norm = normalisation(sequences, SPEC)
     plan = PolicySettings(steps=30, batch=8, window_s=0.5)
-    trainer = PolicyTrainer([normalised(item, norm) for item in sequences], SPEC, plan, seed=0)
+    episodes = [normalised(item, norm) for item in sequences]
+    trainer = PolicyTrainer(episodes[1:], episodes[:1], SPEC, plan, seed=0)
     losses = [trainer.step(number) for number in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])

@@ -51,6 +51,11 @@ class Cell(ABC):
     def max_stable_step_s(self, spec: NetworkSpec) -> float:
         """Return the longest stable time from sample to sample, any weights [s]; may be inf."""
 
+    def resting_state(self, spec: NetworkSpec, params: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the state (H,) of fresh weights under an input of zero; what reads the state is
+        made to read zero there."""
+        return np.zeros(spec.hidden)
+
     def time_unit_s(self, spec: NetworkSpec) -> float:
         """Return the unit in which the equations count time [s]."""
         return 1.0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liquid_adapt_ros.lnn.cells.base import Cell, scaled
+from liquid_adapt_ros.lnn.cells.base import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # LeCun's scaled tanh (Efficient BackProp, 1998).
 _LECUN_SCALE, _LECUN_SLOPE = 1.7159, 0.666
-_LAYER_GAIN = 0.5
 
 
 class Cfc(Cell):
@@ -47,14 +46,17 @@ class Cfc(Cell):
         }
 
     def initial_params(self, spec: NetworkSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """See Cell.initial_params; input and state count alike, whatever their sizes, and together
-        leave the hidden layer in the middle of its range."""
+        """See Cell.initial_params; variances of Glorot & Bengio (AISTATS 2010), as the authors'
+        implementation has them: input and state are one layer, each of the four maps another."""
+        hidden, backbone = spec.hidden, spec.backbone
+        into_layer = np.sqrt(2.0 / (spec.features + hidden + backbone))
+        out_of_layer = np.sqrt(2.0 / (backbone + hidden))
         return {
-            "core.input_weight": scaled(rng, (spec.backbone, spec.features), _LAYER_GAIN),
-            "core.recurrent_weight": scaled(rng, (spec.backbone, spec.hidden), _LAYER_GAIN),
-            "core.bias": np.zeros(spec.backbone),
-            "core.output_weight": scaled(rng, (4 * spec.hidden, spec.backbone)),
-            "core.output_bias": np.zeros(4 * spec.hidden),
+            "core.input_weight": into_layer * rng.standard_normal((backbone, spec.features)),
+            "core.recurrent_weight": into_layer * rng.standard_normal((backbone, hidden)),
+            "core.bias": np.zeros(backbone),
+            "core.output_weight": out_of_layer * rng.standard_normal((4 * hidden, backbone)),
+            "core.output_bias": np.zeros(4 * hidden),
         }
 
     def max_stable_step_s(self, spec: NetworkSpec) -> float:

@@ -50,10 +50,10 @@ class Ltc(OdeCell):
         }
 
     def initial_params(self, spec: NetworkSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """See Cell.initial_params; synapses are at first about as strong as the leak."""
+        """See Cell.initial_params; synapses are at first as strong as the leak."""
         hidden = spec.hidden
         _, tau_raw = spread_tau(spec, rng, _TAU_SHARE)
-        return {
+        params = {
             "core.input_weight": scaled(rng, (hidden, spec.features), 2.0),
             "core.recurrent_weight": scaled(rng, (hidden, hidden)),
             "core.bias": np.zeros(hidden),
@@ -61,6 +61,12 @@ class Ltc(OdeCell):
             "core.synapse_tau_raw": tau_raw.copy(),
             "core.reversal": 3.0 * rng.choice([-1.0, 1.0], hidden),
         }
+        params["core.bias"] -= params["core.recurrent_weight"] @ self.resting_state(spec, params)
+        return params
+
+    def resting_state(self, spec: NetworkSpec, params: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See Cell.resting_state; half open synapses as strong as the leak: a third of the way."""
+        return params["core.reversal"] / 3.0
 
     def fastest_time_constant_s(self, spec: NetworkSpec) -> float:
         """See OdeCell.fastest_time_constant_s; leak and open synapses together."""
