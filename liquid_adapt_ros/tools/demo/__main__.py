@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         10 %; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: end the nodes first
+    # All as Ctrl-C: end the nodes first. SIGINT too, because a shell that starts the demo in the
+    # background leaves it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         return _run_all(options)
