@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -35,6 +36,8 @@ class StreamingStep:
             kernel_shape(spec), **kernel_weights(spec, params), **tau_range(spec), **around
         )
         self._unit = spec.core.time_unit_s(spec)
+        self._longest_s = spec.max_stable_step_s
+        self._check_step = spec.check_step
         self._outputs = np.empty(spec.outputs, self.dtype)
 
     def __call__(
@@ -46,8 +49,14 @@ class StreamingStep:
         steps: number of equal parts into which dt_s is split. The second value tells whether all
         new numbers are finite; where not, hidden_state stays as it was. The returned array is
         used again by the next call. Raises TypeError for another dtype or layout, ValueError for
-        another length.
+        another length, a time that does not run forward or a part too long for the solver.
         """
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
+        if not 0.0 < dt_s < math.inf:
+            raise ValueError(f"dt_s must be positive and finite, got {dt_s}")
+        if dt_s > self._longest_s * steps:
+            self._check_step(dt_s / steps)
         outputs = self._outputs
         return outputs, self._stream.step(
             features, dt_s / self._unit, steps, hidden_state, outputs

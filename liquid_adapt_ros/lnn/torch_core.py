@@ -1,8 +1,8 @@
 """A cell as a torch module: `step` and `unroll`, with gradients.
 
 Three ways lead through a window, all behind the same calls: the compiled kernel (every solver that
-it knows, on the CPU), on CUDA the cell's plain equations replayed as one graph, and where neither
-is possible (torchdiffeq's solvers) the plain equations as they are.
+it knows, on the CPU, in float32 and float64), on CUDA the cell's plain equations replayed as one
+graph, and where neither is possible (torchdiffeq's solvers) the plain equations as they are.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class LiquidCore(nn.Module):
                 f"got {tuple(sequence.shape)}"
             )
         batch, time, _ = sequence.shape
+        if not time:
+            raise ValueError("sequence has no sample: its time is 0 long")
         dts = self._time_steps(dts_s, batch, time)
         if initial_state is None:
             initial_state = sequence.new_zeros(batch, self.spec.hidden, dtype=self.bias.dtype)
@@ -88,10 +90,13 @@ class LiquidCore(nn.Module):
                 f"got {tuple(initial_state.shape)}"
             )
         drive = nn.functional.linear(sequence, self.input_weight, self.bias).transpose(0, 1)
-        if self.compiled and not self.bias.is_cuda:
+        # Under autocast a product is of low precision; the state is not.
+        drive = drive.to(self.bias.dtype)
+        on_cuda = self.bias.is_cuda
+        if self.compiled and not on_cuda and self.bias.dtype in _KERNEL_DTYPES:
             states = self._by_kernel(initial_state, drive, dts)
         else:
-            run = self._graphs if self.compiled else self._plain
+            run = self._graphs if self.compiled and on_cuda else self._plain
             states = run(
                 drive, initial_state, torch.from_numpy(dts).to(self.bias), *self.parameters()
             )

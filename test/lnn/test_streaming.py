@@ -122,3 +122,22 @@ def test_fresh_weights_answer_zero_where_the_input_has_long_been_zero(cell, solv
     silent = np.zeros((1, 2000, spec.features), np.float32)
     outputs, _ = run_window(spec, params, np.zeros((1, 32), np.float32), silent)
     assert np.abs(outputs[0, -1]).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    "dt_s, steps, message",
+    [
+        (0.0, 1, "dt_s must be positive and finite, got 0.0"),
+        (float("nan"), 1, "dt_s must be positive and finite, got nan"),
+        (0.01, 0, "steps must be at least 1, got 0"),
+        (0.05, 1, "unstable: dt = 0.05 s over tau_min = 0.01 s"),
+        (0.06, 2, "unstable: dt = 0.03 s over tau_min = 0.01 s"),
+    ],
+)
+def test_time_that_does_not_run_forward_or_is_too_long_is_refused(dt_s, steps, message):
+    spec = small_spec("liquid_ode", "rk4")
+    streaming = StreamingStep(spec, initial_params(spec, np.random.default_rng(0)))
+    state = np.zeros(5, np.float32)
+    with pytest.raises(ValueError, match=message):
+        streaming(state, np.ones(6, np.float32), dt_s, steps)
+    assert not state.any()

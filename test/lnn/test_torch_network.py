@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,7 @@ def test_weights_changed_between_forward_and_backward_are_noticed():
 @pytest.mark.parametrize(
     "sequence, state, dts, message",
     [
+        ((2, 0, 6), None, None, "sequence has no sample"),
         ((2, 6), None, None, r"sequence must be \(batch, time, 6\), got \(2, 6\)"),
         ((2, 4, 5), None, None, r"sequence must be .* got \(2, 4, 5\)"),
         ((2, 4, 6), (2, 4), None, r"hidden state must be \(2, 5\), got \(2, 4\)"),
@@ -164,3 +167,24 @@ def test_network_of_any_size_learns_a_delay_line():
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.5 * (1.0 / 12.0)  # half the variance of the input
+
+
+def test_state_keeps_its_precision_where_products_are_of_low_precision():
+    network = LiquidNetwork(SPEC, random_params(SPEC, 1, np.float32))
+    _, features = map(torch.from_numpy, random_window(SPEC, 2, 8, seed=2, dtype=np.float32))
+    exact, _ = network(features)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough, state = network(features)
+    assert state.dtype == torch.float32
+    # bfloat16 has 8 bits: 0.4 % of each of some ten products.
+    torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.05)
+    half = LiquidNetwork(SPEC, random_params(SPEC, 1, np.float32)).to(torch.bfloat16)
+    outputs, _ = half(features.to(torch.bfloat16))
+    assert outputs.dtype == torch.bfloat16 and outputs.isfinite().all()
+
+
+def test_copied_network_learns_on_its_own():
+    network = LiquidNetwork(SPEC, seed=1)
+    other = copy.deepcopy(network)
+    other(torch.ones(1, 4, SPEC.features))[0].sum().backward()
+    assert other.core.bias.grad is not None and network.core.bias.grad is None

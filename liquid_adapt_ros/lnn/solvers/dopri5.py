@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,19 @@ def advance(
     held: Sequence[Tensor],
 ) -> Tensor:
     """Return the state after one step; arguments as in the folder's __init__."""
-    import torchdiffeq
+    from torchdiffeq import odeint
+
+    return integrate(odeint, rates, hidden_state, dt_s)
+
+
+def integrate(
+    odeint: Callable[..., Tensor],
+    rates: Callable[[Tensor], tuple[Tensor, Tensor]],
+    hidden_state: Tensor,
+    dt_s: Tensor,
+    **options: Any,
+) -> Tensor:
+    """Return the state after one step by one of torchdiffeq's two functions."""
 
     def slope(_: Tensor, state: Tensor) -> Tensor:
         decay, gain = rates(state)
@@ -31,4 +43,4 @@ def advance(
 
     # Time as a share of the step, because each row has a step of its own.
     span = hidden_state.new_tensor([0.0, 1.0])
-    return torchdiffeq.odeint(slope, hidden_state, span, method="dopri5")[-1]
+    return odeint(slope, hidden_state, span, method="dopri5", **options)[-1]

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from liquid_adapt_ros.lnn.solvers.dopri5 import integrate
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,14 +24,7 @@ def advance(
     held: Sequence[Tensor],
 ) -> Tensor:
     """Return the state after one step; arguments as in the folder's __init__."""
-    import torchdiffeq
+    from torchdiffeq import odeint_adjoint
 
-    def slope(_: Tensor, state: Tensor) -> Tensor:
-        decay, gain = rates(state)
-        return dt_s * (gain - decay * state)
-
-    span = hidden_state.new_tensor([0.0, 1.0])
-    parameters = tuple(tensor for tensor in held if tensor.requires_grad)
-    return torchdiffeq.odeint_adjoint(
-        slope, hidden_state, span, method="dopri5", adjoint_params=parameters
-    )[-1]
+    learned = tuple(tensor for tensor in held if tensor.requires_grad)
+    return integrate(odeint_adjoint, rates, hidden_state, dt_s, adjoint_params=learned)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,22 +73,6 @@ def future_position(recording: Recording, horizon_s: float) -> NDArray[np.float3
     same = np.flatnonzero((ids[:-ahead] >= 0) & (changes[:-ahead] == changes[ahead:]))
     position[same] = recording.target[same + ahead]
     return position
-
-
-def embedded_sequences(
-    folders: Sequence[Path],
-    encoder_path: Path,
-    spec: PolicySpec,
-    progress: Callable[[int], None],
-) -> list[PolicySequence]:
-    """All recordings as sequences, one thread; `progress` is called with the number done."""
-    encoder = OnnxEncoder(encoder_path)
-    sequences = []
-    for number, folder in enumerate(folders, start=1):
-        recording = Recording.load(folder)
-        sequences.append(policy_sequence(recording, embed(recording, encoder), spec))
-        progress(number)
-    return sequences
 
 
 def normalisation(
