@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from problems import neutral_norm, run_window
 
 from liquid_adapt_ros.lnn.initialisation import initial_params
@@ -143,3 +145,15 @@ def test_model_with_a_scale_of_zero_is_refused(tmp_path):
     ModelFile(SPEC.to_dict(), params(1), norm, "ab" * 32).save(path)
     with pytest.raises(WeightFormatError, match="norm.output_scale must be positive"):
         load_policy(path)
+
+
+@given(st.floats(1e-4, 1.0))
+@settings(deadline=None)
+def test_any_gap_is_split_into_parts_that_the_solver_takes(gap_s):
+    """Also where one and a half steps are longer than what is stable."""
+    spec = PolicySpec(step_s=0.02, hidden=4, head=4)
+    weights = initial_params(spec.network, np.random.default_rng(0))
+    streaming = StreamingPolicy(spec, weights, neutral_norm(spec))
+    for dt_s in (gap_s, spec.network.max_stable_step_s * round(gap_s * 35)):
+        if dt_s:
+            assert streaming.step(FEATURES[0], dt_s).finite
