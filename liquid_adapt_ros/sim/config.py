@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from liquid_adapt_ros.sim import ur5e
+
 BELT_PROFILES = ("constant", "ramp", "sine", "random_steps")
 OBJECT_SHAPES = ("box", "cylinder", "ellipsoid")
 
@@ -73,13 +75,17 @@ class BeltConfig:
 
 @dataclass(frozen=True)
 class ObjectConfig:
-    """What enters the belt: each value is drawn uniformly from its range at spawn."""
+    """What enters the belt: each value is drawn uniformly from its range at spawn.
+
+    first_x_m: where the object furthest downstream lies when the episode starts.
+    """
 
     shapes: tuple[str, ...] = OBJECT_SHAPES
     spacing_m: tuple[float, float] = (0.45, 1.0)
     lateral_offset_m: tuple[float, float] = (-0.10, 0.10)
     size_m: tuple[float, float] = (0.03, 0.08)
     mass_kg: tuple[float, float] = (0.1, 1.0)
+    first_x_m: tuple[float, float] = (-0.35, 0.0)
 
     def __post_init__(self) -> None:
         if not self.shapes or any(shape not in OBJECT_SHAPES for shape in self.shapes):
@@ -88,6 +94,18 @@ class ObjectConfig:
         require_range("objects.lateral_offset_m", self.lateral_offset_m, -0.15, 0.15)
         require_range("objects.size_m", self.size_m, 0.02, 0.12)
         require_range("objects.mass_kg", self.mass_kg, 0.02, 5.0)
+        require_range("objects.first_x_m", self.first_x_m, -1.1, 1.0)
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """Joint positions at the start of the episode; the default is where the planner waits."""
+
+    start_rad: tuple[float, ...] = (-1.52, -1.30, 1.60, -1.87, -1.5707963, 0.0)
+
+    def __post_init__(self) -> None:
+        require_length("arm.start_rad", self.start_rad, len(ur5e.JOINT_NAMES))
+        require("arm.start_rad", self.start_rad, -np.pi, np.pi)
 
 
 @dataclass(frozen=True)
@@ -218,6 +236,7 @@ class EpisodeConfig:
 
     belt: BeltConfig = field(default_factory=BeltConfig)
     objects: ObjectConfig = field(default_factory=ObjectConfig)
+    arm: ArmConfig = field(default_factory=ArmConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     light: LightConfig = field(default_factory=LightConfig)
     imu: ImuConfig = field(default_factory=ImuConfig)

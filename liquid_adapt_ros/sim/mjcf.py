@@ -19,7 +19,6 @@ BELT_TOP_Z_M = 0.40
 
 ARM_BASE_M = (0.0, 0.0, 0.35)
 TOOL_LENGTH_M = 0.10  # from the flange to the lip of the suction cup
-ARM_START_RAD = (-1.52, -1.30, 1.60, -1.87, -1.5707963, 0.0)
 
 BIN_CENTRE_M = (0.44, 0.13)
 BIN_HALF_SIZE_M = 0.13

@@ -9,7 +9,6 @@ from liquid_adapt_ros.sim import mjcf
 from liquid_adapt_ros.sim.config import ObjectConfig
 
 ENTRY_X_M = -1.15
-FIRST_X_M = (-0.35, 0.0)  # where the object furthest downstream lies at the start of an episode
 HEIGHT_SHARE = {"box": 1.0, "cylinder": 1.0, "ellipsoid": 0.75}
 GEOM_TYPE = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -149,7 +148,7 @@ class Spawner:
 
     def fill(self, pool: ObjectPool, speed: float) -> None:
         """Place the objects that are on the belt when the episode starts."""
-        x = self._rng.uniform(*FIRST_X_M)
+        x = self._rng.uniform(*self._config.first_x_m)
         while x > ENTRY_X_M:
             self._enter(pool, x, speed)
             x -= self._rng.uniform(*self._config.spacing_m)

@@ -45,6 +45,8 @@ BASE_TRAVEL_M = 0.20
 BASE_RETURN_SPEED_M_S = 0.15
 BASE_ACCELERATION_M_S2 = 0.4
 
+_ARRIVAL_M, _ARRIVAL_S = 0.005, 10.0
+
 
 class Phase(str, Enum):
     """What the planner is doing."""
@@ -96,7 +98,7 @@ class Planner:
             goal, feed_forward, gripper = self._carry_or_return(state, lip)
         velocity = _velocity_towards(goal, lip) + feed_forward
         return PlannerAction(
-            joint_velocity=self._limited(_joint_velocity(state, velocity)),
+            joint_velocity=self._limited(_joint_velocity(state.joint_position, velocity)),
             base_twist=self._base_twist(state),
             gripper=gripper,
             phase=self._phase,
@@ -211,22 +213,45 @@ def _velocity_towards(goal: np.ndarray, lip: np.ndarray) -> np.ndarray:
     return np.array((radial * c - around * s, radial * s + around * c, up))
 
 
-def _joint_velocity(state: WorldState, velocity: np.ndarray) -> np.ndarray:
+def _joint_velocity(joint_position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """Joint velocities (6,) that move the lip so, tool kept pointing down.
 
     Damped least squares on five rows (the turn about the tool's own axis is free, and drifts back
     to wrist_3 = 0); Nakamura and Hanafusa, J. Dyn. Sys. Meas. Control 108(3), 1986.
     """
-    frames = ur5e.joint_frames(state.joint_position)
+    frames = ur5e.joint_frames(joint_position)
     axis = frames[6, :3, 2]
-    lip = frames[6, :3, 3] + mjcf.TOOL_LENGTH_M * axis
+    lip = _lip(frames)
     jacobian = ur5e.point_jacobian(frames, lip)[:5]
     # The turn that brings the tool's axis to (0, 0, -1) is their cross product.
     tilt = (-TILT_GAIN_PER_S * axis[1], TILT_GAIN_PER_S * axis[0])
     task = np.array((*velocity, *tilt))
     posture = np.zeros(6)
-    posture[5] = -POSTURE_GAIN_PER_S * state.joint_position[5]
+    posture[5] = -POSTURE_GAIN_PER_S * joint_position[5]
     gram = jacobian @ jacobian.T
     gram.flat[::6] += DAMPING**2
     wanted = posture + jacobian.T @ np.linalg.solve(gram, task - jacobian @ posture)
     return wanted * min(1.0, JOINT_VELOCITY_MAX_RAD_S / max(float(np.abs(wanted).max()), 1e-9))
+
+
+def _lip(frames: np.ndarray) -> np.ndarray:
+    """Lip of the suction cup (3,) in the arm's base frame."""
+    return frames[6, :3, 3] + mjcf.TOOL_LENGTH_M * frames[6, :3, 2]
+
+
+def joints_at(lip: np.ndarray, start_rad: np.ndarray) -> np.ndarray:
+    """Joint positions (6,) rad at which the planner would have brought the lip to a point.
+
+    Args:
+        lip: (3,) m in base_link, the tool pointing down.
+        start_rad: (6,) from where.
+
+    Raises ValueError when the lip does not get to within 5 mm of the point in 10 s.
+    """
+    joints = np.array(start_rad, float)
+    for _ in range(round(_ARRIVAL_S / TICK_S)):
+        at = _lip(ur5e.joint_frames(joints)) + mjcf.ARM_BASE_M
+        if np.linalg.norm(at - lip) < _ARRIVAL_M:
+            return joints
+        joints += TICK_S * _joint_velocity(joints, _velocity_towards(np.asarray(lip), at))
+    raise ValueError(f"lip = {lip}: out of the arm's reach")

@@ -45,7 +45,7 @@ class ConveyorWorld:
         self.data = mujoco.MjData(self.model)
         self._step_count = 0
         self._find_addresses()
-        self.data.qpos[self._arm_qpos] = mjcf.ARM_START_RAD
+        self.data.qpos[self._arm_qpos] = config.arm.start_rad
         self.profile = belt_profile(config.belt, rng)
         self.drive = BeltDrive(self.profile.speed(0.0))
         self.belt_speed_scale = 1.0

@@ -323,7 +323,8 @@ def test_good_weights_take_over_between_two_ticks_and_the_shipped_ones_come_back
     assert versions == [0] * change + [3] * (len(versions) - change)
     stamps = [stamp_ns(action.header.stamp) for action in robot.actions]
     assert change == 0 or stamps[change] - stamps[change - 1] <= 20_000_000
-    faster = robot.actions[change].joint_velocities[0] - robot.actions[change].joint_velocities[1]
+    # The last one: right after the change the limiter may still be catching up, on a busy machine.
+    faster = robot.actions[-1].joint_velocities[0] - robot.actions[-1].joint_velocities[1]
     slower = robot.actions[0].joint_velocities[0] - robot.actions[0].joint_velocities[1]
     assert change == 0 or faster - slower == pytest.approx(0.5, abs=0.3)
     response = probe.call(Trigger, f"{NODE}/restore_baseline", Trigger.Request())

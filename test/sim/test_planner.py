@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from liquid_adapt_ros.sim import ur5e
+from liquid_adapt_ros.sim import mjcf, ur5e
 from liquid_adapt_ros.sim.config import BeltConfig, EpisodeConfig
-from liquid_adapt_ros.sim.planner import Phase, Planner
+from liquid_adapt_ros.sim.planner import Phase, Planner, joints_at
 from liquid_adapt_ros.sim.world import ConveyorWorld
 
 
@@ -94,3 +94,18 @@ def test_waits_when_there_is_no_target():
     world, history = _episode(3.0, speed=0.05, seed=5)
     idle = [action for state, action in history if action.object_id is None and not state.held_id]
     assert all(action.phase in (Phase.WAIT, Phase.RETURN) for action in idle)
+
+
+@pytest.mark.parametrize("lip", [(-0.2, 0.15, 0.5), (-0.2, 0.65, 0.62), (0.5, 0.65, 0.5)])
+def test_the_arm_can_be_put_where_the_planner_would_have_brought_it(lip):
+    joints = joints_at(np.array(lip), EpisodeConfig().arm.start_rad)
+    tool = ur5e.forward_kinematics(joints)
+    assert tool[:3, 3] + mjcf.TOOL_LENGTH_M * tool[:3, 2] + mjcf.ARM_BASE_M == pytest.approx(
+        np.array(lip), abs=0.005
+    )
+    assert tool[2, 2] < np.cos(np.pi - 0.1)  # it points down
+
+
+def test_a_point_out_of_reach_is_refused():
+    with pytest.raises(ValueError, match=r"lip = .*out of the arm's reach"):
+        joints_at(np.array((2.0, 0.0, 0.5)), EpisodeConfig().arm.start_rad)

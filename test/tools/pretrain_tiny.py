@@ -11,12 +11,10 @@ from liquid_adapt_ros.tools.pretrain.settings import (
     Machine,
     PolicySettings,
     PretrainSettings,
-    StartSettings,
 )
 
 TINY = PretrainSettings(
-    data=DataSettings(episodes=2, episode_s=2.0, noisy_share=0.5),
-    starts=StartSettings(episodes=3, episode_s=0.6),
+    data=DataSettings(episodes=2, episode_s=2.0, starts=3, start_s=0.6, noisy_share=0.5),
     encoder=EncoderSettings(epochs=0.3, batch=8),
     policy=PolicySettings(steps=3, batch=4, window_s=0.5),
     evaluation=EvaluationSettings(episodes=1, episode_s=1.5),

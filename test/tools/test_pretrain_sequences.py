@@ -115,7 +115,7 @@ def test_a_joint_that_hardly_moved_is_not_blown_up():
 def test_windows_carry_on_where_the_stream_was():
     sequences = [PolicySequence(np.arange(TICKS, dtype=np.float32)[:, None], np.zeros((TICKS, 1)))]
     starts = [PolicySequence(np.full((40, 1), -1.0, np.float32), np.zeros((40, 1)))]
-    plan = PolicySettings(batch=16, window_s=0.4, continue_share=0.7, switch_on_share=0.3)
+    plan = PolicySettings(batch=16, window_s=0.4, continue_share=0.7, start_share=0.3)
     windows, rng = Windows(sequences, starts, plan, 0.01), np.random.default_rng(0)
     last, _, is_new = windows.draw(rng)
     assert is_new.all()
@@ -128,7 +128,7 @@ def test_windows_carry_on_where_the_stream_was():
         begun += (features[is_new, 0, 0] == -1.0).sum()
         last = features
     assert carried > 100
-    # 30 % of the fresh windows are beginnings: within four standard deviations.
+    # 30 % of the fresh windows are starts: within four standard deviations.
     assert abs(begun / fresh - 0.3) < 4.0 * np.sqrt(0.3 * 0.7 / fresh)
 
 

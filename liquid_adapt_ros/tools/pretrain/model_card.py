@@ -18,11 +18,11 @@ Written by `make pretrain`; do not edit. Two files that belong together:
 normalisation and a fingerprint that covers sizes, encoder and normalisation).
 
 ## What it was trained on
-{episodes} simulated episodes of {episode_s:g} s ({pictures} pictures), seed {seed}, drawn by
-`sim/randomisation.py` over the nominal ranges of belt, objects, light and camera mount. The
-planner drives; in {noisy_percent:.0f} % of the episodes noise of {noise:g} rad/s is added to its
-joint velocities (and a little to the base's). Labels are the simulator's truth. Core and head saw
-the beginnings of {starts} other episodes besides.
+{episodes} simulated episodes of {episode_s:g} s and {starts} of {start_s:g} s that start with arm
+and objects anywhere ({pictures} pictures), seed {seed}, drawn by `sim/randomisation.py` over the
+nominal ranges of belt, objects, light and camera mount. The planner drives; in
+{noisy_percent:.0f} % of the episodes noise of {noise:g} rad/s is added to its joint velocities
+(and a little to the base's). Labels are the simulator's truth.
 
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
@@ -81,10 +81,11 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
     evaluation = results["evaluation"]
     return _CARD.format(
         encoder_parameters="0.80 M parameters",
-        episodes=recordings["episodes"],
+        episodes=settings.data.episodes,
         episode_s=settings.data.episode_s,
         pictures=recordings["pictures"],
-        starts=settings.starts.episodes,
+        starts=settings.data.starts,
+        start_s=settings.data.start_s,
         seed=settings.seed,
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,

@@ -19,11 +19,20 @@ from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
 from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
 from liquid_adapt_ros.tools.pretrain.export import export_encoder
 from liquid_adapt_ros.tools.pretrain.model_card import model_card
-from liquid_adapt_ros.tools.pretrain.record import Recording, episode_folder, record_all
-from liquid_adapt_ros.tools.pretrain.sequences import embed, normalisation, policy_sequence
+from liquid_adapt_ros.tools.pretrain.record import (
+    Recording,
+    episode_folders,
+    record_all,
+    start_folders,
+)
+from liquid_adapt_ros.tools.pretrain.sequences import (
+    PolicySequence,
+    embed,
+    normalisation,
+    policy_sequence,
+)
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
-from liquid_adapt_ros.tools.pretrain.starts import load_starts, record_starts
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import train_policy
 from liquid_adapt_ros.weights.atomic_file import write_atomically
@@ -63,7 +72,6 @@ class Pipeline:
             "recordings": self._recordings.run(self._record),
             "encoder": self._encoder.run(self._train_encoder),
             "embeddings": self._embeddings.run(self._embed),
-            "starts": self._starts.run(self._record_starts),
             "policy": self._policy.run(self._train_policy),
             "evaluation": self._evaluation.run(self._evaluate),
         }
@@ -97,18 +105,6 @@ class Pipeline:
         return self._stage("embeddings", source_hash("fusion"), encoder=self._encoder.key)
 
     @cached_property
-    def _starts(self) -> Stage:
-        sources = source_hash(
-            "sim", "fusion", "tools/pretrain/record.py", "tools/pretrain/starts.py"
-        )
-        return self._stage(
-            "starts",
-            sources,
-            encoder=self._encoder.key,
-            starts=dataclasses.asdict(self.settings.starts),
-        )
-
-    @cached_property
     def _policy(self) -> Stage:
         sources = source_hash(
             "lnn", "tools/pretrain/train_policy.py", "tools/pretrain/sequences.py"
@@ -117,7 +113,6 @@ class Pipeline:
             "policy",
             sources,
             embeddings=self._embeddings.key,
-            starts=self._starts.key,
             policy=dataclasses.asdict(self.settings.policy),
             spec=self._spec.to_dict(),
         )
@@ -142,14 +137,14 @@ class Pipeline:
                 data,
                 self.settings.seed,
                 self.machine.workers,
-                lambda done: update(done, data.episodes, ""),
+                lambda done: update(done, data.episodes + data.starts, ""),
             )
 
     def _train_encoder(self) -> dict[str, Any]:
         with self.progress("encoder") as update:
             encoder, figures = train_encoder(
                 self._encoder.folder,
-                self._episode_folders,
+                [*self._starts, *self._episodes],
                 self.settings.encoder,
                 self.settings.seed,
                 self.machine.checkpoint_s,
@@ -158,7 +153,8 @@ class Pipeline:
         return {**figures, "onnx_difference": export_encoder(encoder, self._encoder_path)}
 
     def _embed(self) -> dict[str, Any]:
-        encoder, folders = OnnxEncoder(self._encoder_path), self._episode_folders
+        encoder = OnnxEncoder(self._encoder_path)
+        folders = [*self._episodes, *self._starts]
         with self.progress("embeddings") as update:
             for number, folder in enumerate(folders, start=1):
                 path = self._embeddings.folder / f"{folder.name}.npy"
@@ -169,35 +165,14 @@ class Pipeline:
                 update(number, len(folders), "")
         return {}
 
-    def _record_starts(self) -> dict[str, Any]:
-        starts = self.settings.starts
-        with self.progress("beginnings") as update:
-            record_starts(
-                self._starts.folder,
-                self._encoder_path,
-                self._spec,
-                starts,
-                self.settings.seed,
-                self.machine.workers,
-                lambda done: update(done, starts.episodes, ""),
-            )
-        return {}
-
     def _train_policy(self) -> dict[str, Any]:
-        sequences = [
-            policy_sequence(
-                Recording.load(folder),
-                np.load(self._embeddings.folder / f"{folder.name}.npy"),
-                self._spec,
-            )
-            for folder in self._episode_folders
-        ]
-        norm = normalisation(sequences, self._spec)
+        episodes, starts = self._sequences(self._episodes), self._sequences(self._starts)
+        norm = normalisation(episodes, self._spec)
         with self.progress("core and head") as update:
             policy = train_policy(
                 self._policy.folder,
-                sequences,
-                load_starts(self._starts.folder),
+                episodes,
+                starts,
                 norm,
                 self._spec,
                 self.settings.policy,
@@ -214,6 +189,16 @@ class Pipeline:
         )
         model.save(self._policy_path)
         return {"fingerprint": model.fingerprint}
+
+    def _sequences(self, folders: list[Path]) -> list[PolicySequence]:
+        return [
+            policy_sequence(
+                Recording.load(folder),
+                np.load(self._embeddings.folder / f"{folder.name}.npy"),
+                self._spec,
+            )
+            for folder in folders
+        ]
 
     def _evaluate(self) -> dict[str, Any]:
         settings = self.settings.evaluation
@@ -242,9 +227,12 @@ class Pipeline:
     # --- places -------------------------------------------------------------------------------
 
     @property
-    def _episode_folders(self) -> list[Path]:
-        count = self.settings.data.episodes
-        return [episode_folder(self._recordings.folder, index) for index in range(count)]
+    def _episodes(self) -> list[Path]:
+        return episode_folders(self._recordings.folder, self.settings.data)
+
+    @property
+    def _starts(self) -> list[Path]:
+        return start_folders(self._recordings.folder, self.settings.data)
 
     @property
     def _encoder_path(self) -> Path:

@@ -21,7 +21,7 @@ from liquid_adapt_ros.fusion.observation import IMU_CHANNELS, FusionConfig, Obse
 from liquid_adapt_ros.sim.camera import mounted_pose
 from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.sim.planner import PlannerAction
-from liquid_adapt_ros.sim.randomisation import sample_nominal
+from liquid_adapt_ros.sim.randomisation import sample_nominal, sample_scattered
 from liquid_adapt_ros.sim.samples import Command, TickResult
 from liquid_adapt_ros.sim.target import select_target
 from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
@@ -31,7 +31,7 @@ from liquid_adapt_ros.tools.pretrain.stage import save_folder_atomically
 
 TICK_S = 0.01
 ACTIONS = 9  # 6 joint velocities [rad/s], base linear [m/s] and angular [rad/s], gripper [0..1]
-TRAINING, HELD_OUT = 0, 1
+TRAINING, HELD_OUT, STARTS = 0, 1, 2
 TICK_SIGNALS = (
     "proprioception",
     "action",
@@ -99,7 +99,7 @@ class Recording:
 
 
 def episode_rng(seed: int, role: int, index: int) -> np.random.Generator:
-    """The generator that decides episode `index` of a role (TRAINING, HELD_OUT) of a run."""
+    """The generator that decides episode `index` of a role (TRAINING, HELD_OUT, STARTS)."""
     return np.random.default_rng((seed, role, index))
 
 
@@ -201,11 +201,22 @@ def observe(observer: Observer, order: JointOrder, tick: TickResult, now_ns: int
 
 def record_episode(settings: DataSettings, rng: np.random.Generator) -> Recording:
     """Run one nominal episode with the planner driving, with noise for a share of episodes."""
-    episode = nominal_episode(rng)
+    return _record(nominal_episode(rng), settings.episode_s, settings, rng)
+
+
+def record_start(settings: DataSettings, rng: np.random.Generator) -> Recording:
+    """Run one short episode with a scattered start, otherwise like `record_episode`."""
+    episode = Episode(sample_scattered(rng), int(rng.integers(2**31)))
+    return _record(episode, settings.start_s, settings, rng)
+
+
+def _record(
+    episode: Episode, duration_s: float, settings: DataSettings, rng: np.random.Generator
+) -> Recording:
     noise = ActionNoise(settings, rng) if rng.random() < settings.noisy_share else None
     recorder = SensorRecorder()
     command, first_tick = None, 0.0
-    for index in range(round(settings.episode_s / TICK_S)):
+    for index in range(round(duration_s / TICK_S)):
         tick = episode.tick(command)
         if index == 0:
             first_tick = tick.time_s / TICK_S
@@ -215,9 +226,14 @@ def record_episode(settings: DataSettings, rng: np.random.Generator) -> Recordin
     return recorder.finish(first_tick, mounted_pose(episode.config.camera))
 
 
-def episode_folder(folder: Path, index: int) -> Path:
-    """Where episode `index` lies."""
-    return folder / f"episode_{index:04d}"
+def episode_folders(folder: Path, settings: DataSettings) -> list[Path]:
+    """Where the ordinary episodes lie."""
+    return [folder / f"episode_{index:04d}" for index in range(settings.episodes)]
+
+
+def start_folders(folder: Path, settings: DataSettings) -> list[Path]:
+    """Where the short episodes with a scattered start lie."""
+    return [folder / f"start_{index:04d}" for index in range(settings.starts)]
 
 
 def record_all(
@@ -228,17 +244,29 @@ def record_all(
     progress: Callable[[int], None],
 ) -> dict[str, int]:
     """Record the episodes that are missing; `progress` is called with the number that is there."""
-    folders = [episode_folder(folder, index) for index in range(settings.episodes)]
-    todo = [index for index, item in enumerate(folders) if not item.exists()]
-    done = len(folders) - len(todo)
+    roles = (
+        (record_episode, TRAINING, episode_folders(folder, settings)),
+        (record_start, STARTS, start_folders(folder, settings)),
+    )
+    folders = [item for _, _, items in roles for item in items]
+    jobs = [
+        partial(_record_to_disk, record, settings, (seed, role, index), item)
+        for record, role, items in roles
+        for index, item in enumerate(items)
+        if not item.exists()
+    ]
+    done = len(folders) - len(jobs)
     progress(done)
-    jobs = [partial(_record_to_disk, folder, settings, seed, index) for index in todo]
     for number, _ in enumerate(in_processes(jobs, workers), start=done + 1):
         progress(number)
     pictures = [len(Recording.load(item).rgb) for item in folders]
-    return {"episodes": len(folders), "pictures": int(np.sum(pictures))}
+    return {"pictures": int(np.sum(pictures))}
 
 
-def _record_to_disk(folder: Path, settings: DataSettings, seed: int, index: int) -> None:
-    recording = record_episode(settings, episode_rng(seed, TRAINING, index))
-    save_folder_atomically(episode_folder(folder, index), recording.save)
+def _record_to_disk(
+    record: Callable[[DataSettings, np.random.Generator], Recording],
+    settings: DataSettings,
+    key: tuple[int, int, int],
+    folder: Path,
+) -> None:
+    save_folder_atomically(folder, record(settings, episode_rng(*key)).save)

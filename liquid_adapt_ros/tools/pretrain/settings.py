@@ -10,35 +10,26 @@ class DataSettings:
     """Recorded episodes.
 
     Attributes:
-        episodes: number of episodes to train on.
+        episodes: number of ordinary episodes to train on.
         episode_s: length of each [s]; many short ones, because belt, light and camera are drawn
             once for each, and because the start of an episode is unlike the rest.
+        starts, start_s: number and length [s] of short episodes that start with the arm and the
+            objects anywhere (`sim.randomisation.sample_scattered`): the planner alone hardly ever
+            brings the arm back from the bin to an object that is far downstream already.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
             velocity [rad/s] and on the base's [m/s], and its correlation time [s].
     """
 
-    episodes: int = 480
+    episodes: int = 400
     episode_s: float = 6.0
+    starts: int = 800
+    start_s: float = 2.0
     noisy_share: float = 0.4
     noise_rad_s: float = 0.1
     noise_m_s: float = 0.02
     noise_time_s: float = 0.3
-
-
-@dataclass(frozen=True)
-class StartSettings:
-    """Beginnings of episodes, for the policy alone: the belt is full and the arm at rest, which is
-    seen at no other time, and an object below the gripper is not one that it holds.
-
-    Attributes:
-        episodes: how many.
-        episode_s: length of each [s]; that of a window of the policy's training.
-    """
-
-    episodes: int = 1000
-    episode_s: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class EncoderSettings:
         learning_rate, weight_decay: AdamW; the rate is the peak of a one-cycle schedule.
     """
 
-    epochs: float = 3.0
+    epochs: float = 2.0
     batch: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
@@ -66,8 +57,8 @@ class PolicySettings:
         batch: windows in a step.
         window_s: length of a window [s].
         continue_share: chance that a window carries on where the last one ended, state included.
-        switch_on_share: chance that a window that does not carry on is the beginning of an
-            episode, see StartSettings.
+        start_share: chance that a window that does not carry on is from one of the short episodes
+            with a scattered start.
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
         position_weight: weight of the position loss against the action loss.
         embedding_noise: standard deviation of noise on the normalised embedding.
@@ -77,7 +68,7 @@ class PolicySettings:
     batch: int = 32
     window_s: float = 2.0
     continue_share: float = 0.7
-    switch_on_share: float = 0.3
+    start_share: float = 0.3
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     position_weight: float = 5.0
@@ -113,7 +104,6 @@ class PretrainSettings:
 
     seed: int = 0
     data: DataSettings = field(default_factory=DataSettings)
-    starts: StartSettings = field(default_factory=StartSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

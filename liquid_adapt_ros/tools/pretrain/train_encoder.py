@@ -189,7 +189,8 @@ def train_encoder(
 ) -> tuple[ConveyorEncoder, dict[str, float]]:
     """Train, resuming from the checkpoint in `folder`; returns the encoder (eval) and its figures.
 
-    The last twentieth of the recordings (one at least) is left out and measured at the end.
+    The last twentieth of the recordings (one at least) is left out and measured at the end, so
+    ordinary episodes come last.
     `progress` is called with steps done, steps in all and a line of text.
     """
     held_back = max(1, len(recordings) // 20)

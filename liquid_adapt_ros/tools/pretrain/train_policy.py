@@ -34,7 +34,7 @@ class Windows:
 
     Arguments:
         sequences: episodes, features and outputs normalised; unknown features are 0.
-        starts: beginnings of other episodes, a window long.
+        starts: short episodes, of a window at least.
         settings: window length, batch, chance to carry on.
         step_s: time of a tick [s].
     """
@@ -67,7 +67,7 @@ class Windows:
         )
         starts = self._episodes + rng.integers(self._starts, size=len(ends))
         fresh_episode = np.where(
-            rng.random(len(ends)) < self._settings.switch_on_share,
+            rng.random(len(ends)) < self._settings.start_share,
             starts,
             rng.integers(self._episodes, size=len(ends)),
         )
