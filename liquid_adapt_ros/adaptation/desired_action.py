@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from liquid_adapt_ros.adaptation.window import NANOSECONDS
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 
 
 class CommandHistory:
