@@ -76,6 +76,16 @@ class ReadoutSettings:
     jump_ratio: float = 3.0
     jump_kept: float = 0.1
 
+    def __post_init__(self) -> None:
+        if len(self.memories) != len(self.priors) or not self.memories:
+            raise ValueError(
+                f"memories = {self.memories} and priors = {self.priors}: "
+                "each estimate needs one of each"
+            )
+        for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
 
 class _Group:
     """Outputs that have been labelled together so far."""

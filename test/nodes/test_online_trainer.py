@@ -24,6 +24,7 @@ PACE = 2.5
 START_TIMEOUT_S = 90.0
 SHIFT_AFTER_S = 5.0
 PLAN_PERIOD_NS = 50_000_000
+READOUT = frozenset({"readout.weight", "readout.bias"})
 
 
 @pytest.fixture
@@ -182,13 +183,16 @@ def test_error_falls_after_a_change_and_a_restarted_trainer_goes_on(probe, robot
     assert after.scored_samples > 200
     assert after.score_span_s == pytest.approx(5.0, abs=0.3)
     assert 0.0 < after.step_time_s < 0.5
-    assert after.position_loss > 0.0 and after.action_loss > 0.0
+    assert 0.0 <= after.anchor_weight < 0.9
+    assert after.labels > 1000
+    assert after.governor in ("nominal", "throttled_cpu")
     versions = [update.version for update in robot.updates]
     assert versions == list(range(1, len(versions) + 1))
     assert [update.base_version for update in robot.updates] == [0, *versions[:-1]]
-    assert after.accepted > 15
+    assert after.updates > 100
     assert after.weight_version in versions[-2:]  # one may have come after the status
-    assert set(robot.updates[-1].tensor_names) == set(SPEC.shapes())
+    by_size = {frozenset(update.tensor_names) for update in robot.updates}
+    assert by_size == {READOUT, frozenset(SPEC.shapes())}
 
     assert trainer.stop() == 0
     robot.run(1.0)
