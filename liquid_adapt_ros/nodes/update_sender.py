@@ -56,7 +56,7 @@ class UpdateSender:
 
         Returns the version.
         """
-        if self._sends_all or self.line.is_foreign:
+        if self._sends_all or self.line.flying != self._held_version:
             tensors = everything
         payload = encode(tensors)
         update = WeightUpdate(
