@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.learner import OnlineLearner
 from liquid_adapt_ros.adaptation.training_job import NotReady
 from liquid_adapt_ros.tools.adaptation.streams import Stream
 from liquid_adapt_ros.tools.in_process_fusion import TICK_S
+
+TRAINING_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -22,32 +25,35 @@ class Trace:
     Attributes:
         adapted: (T, O) outputs of the adapted network, in its own units.
         frozen: (T, O) outputs of the frozen network.
-        update_s, training_s: processor time of readout and network learning in all [s].
-        observe_s: processor time of stepping and labelling in all [s].
+        observe_s, update_s, training_s: time taken by stepping and labelling, by learning the
+            readout and by training the network, in all [s].
+        delay_s: (L,) time from a detection to the first sample that its labels had changed the
+            weights of [s].
         updates, accepted, rejected, rolled_back: how often.
     """
 
     adapted: NDArray[np.float32]
     frozen: NDArray[np.float32]
+    observe_s: float
     update_s: float
     training_s: float
-    observe_s: float
+    delay_s: NDArray[np.float32]
     updates: int
     accepted: int
     rejected: int
     rolled_back: int
 
 
-def run_stream(stream: Stream, learner: OnlineLearner, training_period_s: float = 0.5) -> Trace:
+def run_stream(stream: Stream, learner: OnlineLearner) -> Trace:
     """Let the learner watch and learn; what it says to a sample is said before its label."""
     engine = learner.engine
     adapted, frozen = [], []
     spent = {"observe": 0.0, "update": 0.0, "training": 0.0}
-    updates = 0
-    training_ticks = round(training_period_s / TICK_S)
+    updates, waiting, delays = 0, [], []
+    training_ticks = round(TRAINING_PERIOD_S / TICK_S)
     detections = _by_tick(stream)
     for tick, stamp_ns in enumerate(stream.stamp_ns.tolist()):
-        started = time.process_time()
+        started = time.perf_counter()
         said = learner.observe_state(stamp_ns, stream.features[tick], bool(stream.usable[tick]))
         adapted.append(said.outputs.adapted.astype(np.float32))
         frozen.append(said.outputs.frozen.astype(np.float32))
@@ -56,30 +62,41 @@ def run_stream(stream: Stream, learner: OnlineLearner, training_period_s: float 
         learner.observe_base_command(stamp_ns, action[6], action[7])
         for detected_ns, position in detections.get(tick, ()):
             learner.observe_object(detected_ns, position)
-        observed = time.process_time()
-        updates += engine.update() is not None
-        updated = time.process_time()
+            waiting.append(tick)
+        observed = time.perf_counter()
+        changed = engine.update() is not None
+        updated = time.perf_counter()
         if engine.settings.training is not None and tick % training_ticks == training_ticks - 1:
-            try:
-                job = engine.training_job()
-                engine.finish(job, job.run())
-            except NotReady:
-                pass
+            changed |= train(engine)
+        if changed:
+            updates += 1
+            delays += [(tick + 1 - since) * TICK_S for since in waiting]
+            waiting.clear()
         spent["observe"] += observed - started
         spent["update"] += updated - observed
-        spent["training"] += time.process_time() - updated
+        spent["training"] += time.perf_counter() - updated
     counts = engine.counts
     return Trace(
         adapted=np.array(adapted),
         frozen=np.array(frozen),
+        observe_s=spent["observe"],
         update_s=spent["update"],
         training_s=spent["training"],
-        observe_s=spent["observe"],
+        delay_s=np.array(delays, np.float32),
         updates=updates,
         accepted=counts.accepted,
         rejected=counts.rejected,
         rolled_back=counts.rolled_back,
     )
+
+
+def train(engine: AdaptationEngine) -> bool:
+    """One training job, if there is something to train on; returns whether weights changed."""
+    try:
+        job = engine.training_job()
+    except NotReady:
+        return False
+    return engine.finish(job, job.run()) is not None
 
 
 def _by_tick(stream: Stream) -> dict[int, list[tuple[int, NDArray[np.float32]]]]:

@@ -15,7 +15,7 @@ from liquid_adapt_ros.fusion.alignment import NANOSECONDS
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
 from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.sim.randomisation import sample_nominal
-from liquid_adapt_ros.tools.adaptation.disturbances import END_S, Disturbance
+from liquid_adapt_ros.tools.adaptation.disturbances import Disturbance
 from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion
 
 
@@ -74,7 +74,7 @@ def record_stream(
     seed: int,
     model: PolicyModel,
     encoder_path: Path,
-    duration_s: float = END_S,
+    duration_s: float,
 ) -> Stream:
     """Run an episode with the planner driving and keep what the learning nodes would get."""
     episode = disturbed_episode(disturbance, seed)
