@@ -132,7 +132,7 @@ class AdaptationEngine:
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
-        self._max_gap_s = settings.max_gap_s or 2.5 * spec.step_s
+        self._max_gap_s = min(settings.max_gap_s or 2.5 * spec.step_s, spec.max_stable_step_s)
         self._live = LiveGuard(settings.guard) if settings.guard else None
         self.training = (
             TrainingSide(spec, self._shipped, nominal, settings, self._output_weight, seed)
@@ -167,7 +167,7 @@ class AdaptationEngine:
             self._segment += 1
         self._ring.append(
             stamp_ns=stamp_ns,
-            dt_s=dt_s,
+            dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
             usable=usable and finite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -159,7 +160,7 @@ class WindowTraining:
         norm = nn.utils.clip_grad_norm_(
             self._network.parameters(), self.settings.max_gradient_norm
         )
-        if not torch.isfinite(norm) and not self.settings.mixed_precision:
+        if not (math.isfinite(total) and torch.isfinite(norm)) and not self._scaler.is_enabled():
             raise FloatingPointError("the gradient is not finite")
         self._scaler.step(self._optimiser)
         self._scaler.update()
