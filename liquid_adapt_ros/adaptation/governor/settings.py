@@ -12,7 +12,7 @@ class GovernorSettings:
         cpu_share_max: share of one core that training may take in the long run, 0.001 to 1.
         power_budget_w: training becomes rarer while more power is drawn [W]; 0 or NaN: no budget.
         temperature_limit_c: no training from this temperature on [degC], 0 to 150. The default is
-            20 degC below where a Tegra X1 (Jetson Nano) throttles itself.
+            22.5 degC below where the kernel shuts a Tegra X1 (Jetson Nano) down.
         temperature_hysteresis_c: training goes on when it is this much cooler [degC], 0 to 50.
         period_s: time from the start of a step to that of the next, where nothing speaks against
             it [s], 0.001 to 3600.

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_adapt_ros.adaptation.governor.governor import READ_INTERVAL_S, Governor
@@ -52,6 +52,11 @@ moments = st.lists(
 )
 
 
+def any_story(test):
+    """Run a test with any settings and any moments, however long one takes."""
+    return settings(deadline=None)(given(settings=settings_, moments=moments)(test))
+
+
 class Meter:
     description = "meter"
 
@@ -96,7 +101,7 @@ class Robot:
         return decision, asked_s
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_training_takes_its_share_and_at_most_one_step_more(settings, moments):
     robot = Robot(settings)
     for moment in moments:
@@ -109,7 +114,7 @@ def test_training_takes_its_share_and_at_most_one_step_more(settings, moments):
             taken_s += step_s
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_the_period_is_within_its_bounds_and_the_rate_follows(settings, moments):
     robot = Robot(settings)
     for moment in moments:
@@ -119,7 +124,7 @@ def test_the_period_is_within_its_bounds_and_the_rate_follows(settings, moments)
         assert decision.train == (decision.reason == "")
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_it_never_trains_while_too_hot(settings, moments):
     robot = Robot(settings)
     for moment in moments:
@@ -127,7 +132,7 @@ def test_it_never_trains_while_too_hot(settings, moments):
         assert not (decision.train and robot.too_hot)
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_a_step_is_put_off_for_the_longest_period_at_most_unless_a_hard_limit_forbids(
     settings, moments
 ):
@@ -143,7 +148,7 @@ def test_a_step_is_put_off_for_the_longest_period_at_most_unless_a_hard_limit_fo
             assert decision.train or robot.too_hot
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_sensors_are_read_once_a_second_at_most(settings, moments):
     robot = Robot(settings)
     for moment in moments:
@@ -151,7 +156,7 @@ def test_sensors_are_read_once_a_second_at_most(settings, moments):
     assert 1 <= robot.power.readings <= 1 + robot.now_s / READ_INTERVAL_S
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_it_recovers_from_anything(settings, moments):
     robot = Robot(settings)
     for moment in moments:
@@ -170,7 +175,7 @@ def test_it_recovers_from_anything(settings, moments):
     assert decision.train or settings.period_s > calm.elapsed_s
 
 
-@given(settings=settings_, moments=moments)
+@any_story
 def test_the_same_story_ends_the_same(settings, moments):
     one, other = Robot(settings), Robot(settings)
     for moment in moments:

@@ -47,6 +47,11 @@ def test_the_rail_is_found_by_its_name_not_by_its_channel(machine):
     assert find_ina3221(root).read(0.0) == pytest.approx(4.0)
 
 
+def test_the_channel_of_the_rail_is_read_with_the_kernels_driver_too(machine):
+    swapped = {f"{HWMON}/in1_label": "VDD_SOC", f"{HWMON}/in3_label": "VDD_IN"}
+    assert find_ina3221(machine(XAVIER_NX | swapped)).read(0.0) == pytest.approx(5.04 * 0.3)
+
+
 def test_links_are_followed_as_in_a_real_sysfs(machine, tmp_path):
     root = machine(
         {

@@ -2,7 +2,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_adapt_ros.adaptation.governor.rapl import Rapl, find_rapl
@@ -33,6 +33,7 @@ def test_power_is_the_energy_of_the_packages_over_the_time_between_readings(mach
     assert sensor.read(13.0) == 0.0
 
 
+@settings(deadline=None)  # files
 @given(
     start_uj=st.integers(0, RANGE_UJ - 1),
     steps=st.lists(

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 import time
 
 import pytest
@@ -67,3 +69,11 @@ def test_this_machine_tells_plausible_values_or_why_not():
         else:
             assert low <= reading.value <= high
             assert reading == Reading(reading.value, "")
+
+
+def test_nothing_but_the_standard_library_is_imported():
+    script = (
+        "import sys, liquid_adapt_ros.adaptation.governor.governor; "
+        "sys.exit(bool({'torch', 'numpy', 'rclpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0

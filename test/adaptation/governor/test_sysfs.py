@@ -3,7 +3,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_adapt_ros.adaptation.governor.sensor import SensorError
@@ -35,6 +35,7 @@ def test_garbage_is_refused_with_the_path_and_the_reason(tmp_path, content, comp
     assert complaint in str(caught.value)
 
 
+@settings(deadline=None)  # files
 @given(content=st.binary(max_size=100))
 def test_any_content_is_a_number_within_bounds_or_refused(content):
     with tempfile.TemporaryDirectory() as folder:
