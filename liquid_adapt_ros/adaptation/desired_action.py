@@ -39,9 +39,8 @@ class CommandHistory:
             )
         self._stamps_ns.append(stamp_ns)
         self._commands.append(values)
-        if stamp_ns - self._stamps_ns[0] > 2 * self._history_ns:  # now and then, not each time
-            kept = bisect_left(self._stamps_ns, stamp_ns - self._history_ns)
-            del self._stamps_ns[:kept], self._commands[:kept]
+        kept = bisect_left(self._stamps_ns, stamp_ns - self._history_ns)
+        del self._stamps_ns[:kept], self._commands[:kept]
 
     def at(self, stamps_ns: ArrayLike) -> NDArray[np.float64]:
         """Commands (N, size) of samples at `stamps_ns` (N,); NaN where there is none."""

@@ -37,7 +37,10 @@ _GUARD_ERROR_MAX = 1.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """What two networks say to one sample: (O,) each; finite: whether both can be used."""
+    """What two networks say to one sample: (O,) each; finite: whether both can be used.
+
+    adapted: the weights that the updates so far come to. frozen: the shipped ones.
+    """
 
     adapted: NDArray[np.float64]
     frozen: NDArray[np.float64]
@@ -50,7 +53,8 @@ class Update:
 
     Attributes:
         tensors: by name; tensors that are not listed keep their values.
-        kind: "readout", "network" or "rollback".
+        kind: "readout", "network", "fallback" (the shipped weights fly for now, or no longer) or
+            "rollback" (what was learned is forgotten).
         gain_percent: fall of the live error against the frozen network's so far [%]; NaN: unknown.
     """
 
@@ -67,6 +71,7 @@ class Counts:
     labels_unmatched: int = 0
     accepted: int = 0
     rejected: int = 0
+    fallen_back: int = 0
     rolled_back: int = 0
 
 
@@ -140,6 +145,7 @@ class AdaptationEngine:
             else None
         )
         self._paused = ""
+        self._has_fallen_back = False
         self.counts = Counts()
 
     # --- the stream ---------------------------------------------------------------------------
@@ -162,7 +168,7 @@ class AdaptationEngine:
         finite = finite and frozen_finite
         self._phi[:-1] = phi
         predicted = self.readout.predict(self._phi)
-        adapted = self.readout.readout @ self._phi
+        learned = self.readout.readout @ self._phi
         if dt_s > self._max_gap_s:
             self._segment += 1
         self._ring.append(
@@ -173,10 +179,11 @@ class AdaptationEngine:
             usable=usable and finite,
             hidden_state=hidden_state,
             phi=self._phi,
-            predicted=np.concatenate([predicted, adapted[None], frozen[None]]),
+            predicted=np.concatenate([predicted, learned[None], frozen[None]]),
         )
         self._observed_until += 1
-        return Prediction(adapted, frozen.astype(np.float64), finite)
+        frozen = frozen.astype(np.float64)
+        return Prediction(frozen if self._has_fallen_back else learned, frozen, finite)
 
     def label(self, stamp_ns: int, target: ArrayLike) -> bool:
         """Take what the outputs (O,) should have been for the sample of this stamp; NaN: unknown.
@@ -220,7 +227,13 @@ class AdaptationEngine:
     @property
     def params(self) -> dict[str, NDArray[np.float32]]:
         """All tensors as they fly now."""
+        if self._has_fallen_back:
+            return dict(self._shipped)
         return self.network | _split(self.readout.readout)
+
+    def stored_targets(self) -> NDArray[np.float32]:
+        """The labels of the samples that are kept, (N, O), oldest first; NaN where not known."""
+        return self._ring.target.copy()
 
     @property
     def gain(self) -> float:
@@ -252,16 +265,29 @@ class AdaptationEngine:
             return None
         self._updated_ns = self._newest_ns
         self._learn_pending()
-        if self._live is not None and self._live.must_roll_back:
-            return self.restore_shipped()
+        if self._live is not None:
+            if self._live.must_forget:
+                return self.restore_shipped()
+            if self._live.prefers_shipped != self._has_fallen_back:
+                return self._fall_back_or_return()
         if self.settings.readout is None:
             return None
         self.solve_readout()
+        if self._has_fallen_back:
+            return None
         return Update(_split(self.readout.readout), "readout", 100.0 * self.gain)
+
+    def _fall_back_or_return(self) -> Update:
+        """Fly the shipped weights while they are better, and what was learned while that is."""
+        self._has_fallen_back = not self._has_fallen_back
+        if self._has_fallen_back:
+            self.counts.fallen_back += 1
+        return Update(self.params, "fallback", 100.0 * self.gain)
 
     def restore_shipped(self) -> Update:
         """Go back to the shipped weights and forget what was learned."""
         self.counts.rolled_back += 1
+        self._has_fallen_back = False
         self.use_network(dict(self._shipped))
         self.readout.restart(self.anchor())
         if self._live is not None:
@@ -308,6 +334,8 @@ class AdaptationEngine:
         self.training.take(job)
         self.use_network(job.candidate)
         self._rebuild_readout()
+        if self._has_fallen_back:
+            return None
         return Update(self.params, "network", 100.0 * self.gain)
 
     # --- inside -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ picture was taken can't be known from it.
 Detections carry no identity, and a detector errs. A detection that breaks with the track (further
 off than an object can move) is a suspect: if the next one goes on where the track was, the suspect
 was an outlier and is forgotten; if the next one goes on from the suspect, a new object is tracked
-from there. A detector that repeats a position to the last bit is stuck: no measurement does that.
+from there. A detector that repeats the position of a moving object to the last bit is stuck.
 A break by less than objects lie apart is no other object, but the detector's own jump: what it
 says from then on is not believed until it jumps back, or for `distrust_s` at most.
 """
@@ -22,6 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
+
+# An object is moving from this speed on, whatever the detector's noise.
+_STUCK_SPEED_M_S = 0.03
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class TrackLimits:
     jump_margin_m: float = 0.02
     velocity_span_s: float = 0.25
     smallest_spacing_m: float = 0.12
-    distrust_s: float = 10.0
+    distrust_s: float = 6.0
     seen_before_s: float = 0.1
 
 
@@ -109,9 +112,9 @@ class ObjectTrack:
                 f"detection at {stamp_ns} ns is not later than the one at {self._newest_ns} ns"
             )
         self._newest_ns = stamp_ns
-        stuck = self._last_point is not None and bool((point == self._last_point).all())
+        repeated = self._last_point is not None and bool((point == self._last_point).all())
         self._last_point = point
-        if not stuck:
+        if not (repeated and self._speed_m_s() > _STUCK_SPEED_M_S):
             self._place(stamp_ns, point)
 
     def labels(self, stamps_ns: ArrayLike, horizon_s: float) -> HindsightLabels:
@@ -165,17 +168,22 @@ class ObjectTrack:
 
     def _begin_track(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
         """A new object, or the detector has jumped, or jumped back."""
-        last = self._kept[-1]
-        elapsed_s = (stamp_ns - last.stamp_ns) / NANOSECONDS
-        jump = point - last.position
-        distance_m = float(np.linalg.norm(jump))
-        reach_m = self.limits.max_speed_m_s * elapsed_s + self.limits.jump_margin_m
+        jump = point - self._expected(stamp_ns)
+        unbroken = stamp_ns - self._kept[-1].stamp_ns <= self.limits.max_gap_s * NANOSECONDS
+        if self._jump is None:
+            if unbroken and np.linalg.norm(jump) < self.limits.smallest_spacing_m:
+                self._jump, self._jumped_ns = jump, stamp_ns
+        elif np.linalg.norm(self._jump + jump) < 2.0 * self.limits.jump_margin_m:
+            self._jump = None
         self._track += 1
-        if reach_m < distance_m < self.limits.smallest_spacing_m:
-            undone = self._jump is not None and float(np.linalg.norm(self._jump + jump)) < reach_m
-            self._jump = None if undone else jump
-            self._jumped_ns = stamp_ns
         self._keep(stamp_ns, point)
+
+    def _expected(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Where the object tracked should be, if its velocity is known; else where it was."""
+        last, velocity = self._kept[-1], self._velocity_m_s()
+        if velocity is None:
+            return last.position
+        return last.position + velocity * ((stamp_ns - last.stamp_ns) / NANOSECONDS)
 
     def _keep(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
         if (stamp_ns - self._jumped_ns) / NANOSECONDS > self.limits.distrust_s:
@@ -190,17 +198,29 @@ class ObjectTrack:
         last = self._kept[-1]
         if not self._follows(last.stamp_ns, last.position, stamp_ns, point):
             return False
+        if self._velocity_m_s() is None:
+            return True
+        off_m = float(np.linalg.norm(point - self._expected(stamp_ns)))
+        return off_m <= self.limits.jump_margin_m
+
+    def _velocity_m_s(self) -> NDArray[np.float64] | None:
+        """Of the object tracked, (3,); None while it has not been followed for long enough."""
+        if not self._kept:
+            return None
+        last = first = self._kept[-1]
         span_ns = round(self.limits.velocity_span_s * NANOSECONDS)
-        first = last
         for item in reversed(self._kept):
             if item.track != last.track or last.stamp_ns - item.stamp_ns > span_ns:
                 break
             first = item
-        if 2 * (last.stamp_ns - first.stamp_ns) < span_ns:
-            return True
-        velocity = (last.position - first.position) / (last.stamp_ns - first.stamp_ns)
-        expected = last.position + velocity * (stamp_ns - last.stamp_ns)
-        return float(np.linalg.norm(point - expected)) <= self.limits.jump_margin_m
+        elapsed_ns = last.stamp_ns - first.stamp_ns
+        if 2 * elapsed_ns < span_ns:
+            return None
+        return (last.position - first.position) / (elapsed_ns / NANOSECONDS)
+
+    def _speed_m_s(self) -> float:
+        velocity = self._velocity_m_s()
+        return 0.0 if velocity is None else float(np.linalg.norm(velocity))
 
     def _follows(
         self,

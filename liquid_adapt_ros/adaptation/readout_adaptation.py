@@ -73,7 +73,7 @@ class ReadoutSettings:
     noise_floor: float = 0.02
     gate: float = 4.0
     gate_memory: int = 5
-    jump_ratio: float = 3.0
+    jump_ratio: float = 6.0
     jump_kept: float = 0.1
 
     def __post_init__(self) -> None:

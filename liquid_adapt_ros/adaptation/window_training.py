@@ -40,8 +40,8 @@ class TrainingSettings:
             precision (torch.amp), the state in single; on a CPU that would be slower and is off.
     """
 
-    learning_rate: float = 1e-3
-    bias_learning_rate: float = 3e-3
+    learning_rate: float = 3e-4
+    bias_learning_rate: float = 1e-3
     gradient_floor: float = 1e-3
     max_gradient_norm: float = 1.0
     steps: int = 2

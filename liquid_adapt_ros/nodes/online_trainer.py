@@ -315,7 +315,7 @@ class OnlineTrainer(ManagedNode):
         status.scored_samples, status.score_span_s = score.samples, score.span_s
         status.anchor_weight = float(self._engine.anchor_weight.mean())
         status.accepted, status.rejected = counts.accepted, counts.rejected
-        status.rolled_back = counts.rolled_back
+        status.fallen_back, status.rolled_back = counts.fallen_back, counts.rolled_back
         status.labels, status.labels_unused = counts.labels, counts.labels_unmatched
         governor = self._governor.state
         status.governor = governor.mode.value

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from liquid_adapt_ros.adaptation.training_job import NotReady
 from liquid_adapt_ros.lnn import NetworkSpec, initial_params
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
@@ -57,7 +58,10 @@ def follow(engine, made_up, delay=30, train_every=None, label=lambda tick, targe
                 engine.label(int(made_up.stamp_ns[known]), target)
         updates.append(engine.update())
         if train_every and tick % train_every == train_every - 1:
-            job = engine.training_job()
+            try:
+                job = engine.training_job()
+            except NotReady:
+                continue
             updates.append(engine.finish(job, job.run()))
     return np.array(said), [update for update in updates if update is not None]
 

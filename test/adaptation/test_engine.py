@@ -22,9 +22,10 @@ def test_error_falls_within_seconds_of_a_change_and_is_small_again_after_the_ret
     said, _ = follow(engine(settings), made_up, train_every=50 if settings.training else None)
     frozen = made_up.frozen
     assert rmse(frozen, made_up, 10.0, 30.0) > 10.0 * rmse(frozen, made_up, 2.0, 10.0)
-    assert rmse(said, made_up, 10.0, 15.0) < 0.5 * rmse(frozen, made_up, 10.0, 15.0)
+    # Labels come 0.3 s late, and until it is clear that the world has jumped they are distrusted.
+    assert rmse(said, made_up, 10.0, 15.0) < 0.7 * rmse(frozen, made_up, 10.0, 15.0)
     assert rmse(said, made_up, 15.0, 30.0) < 0.2 * rmse(frozen, made_up, 15.0, 30.0)
-    assert rmse(said, made_up, 31.0, 40.0) < 1.5 * rmse(frozen, made_up, 31.0, 40.0)
+    assert rmse(said, made_up, 32.0, 40.0) < 1.1 * rmse(frozen, made_up, 32.0, 40.0)
 
 
 @settings(max_examples=8, deadline=None)
