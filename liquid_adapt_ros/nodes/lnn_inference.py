@@ -23,9 +23,19 @@ from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE, model_path
 from liquid_adapt_ros.nodes.stamps import stamp_ns
+from liquid_adapt_ros.nodes.standard_outputs import (
+    ARM_COMMANDS,
+    BASE_COMMANDS,
+    Output,
+    PredictedPose,
+    PredictionMarker,
+    RobotDescription,
+    Suction,
+)
+from liquid_adapt_ros.onnx_session import PROVIDERS
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 from liquid_adapt_ros.runtime.limits import ActionLimiter, ActionLimits
-from liquid_adapt_ros.runtime.policy_model import load_policy
+from liquid_adapt_ros.runtime.policy_model import PolicyModel, load_policy
 from liquid_adapt_ros.runtime.weight_store import WeightRejected, WeightStore
 
 JOINTS = 6
@@ -36,6 +46,52 @@ SHIPPED_VERSION = 0
 
 PARAMETERS = (
     MODEL_FILE,
+    Parameter(
+        "core_engine",
+        "compiled",
+        "What runs the network: the compiled core, or ONNX Runtime with core_file.",
+        read_only=True,
+        choices=("compiled", "onnx"),
+    ),
+    Parameter(
+        "core_file",
+        "",
+        "The policy_step.onnx that export_model made of model_file, for core_engine onnx.",
+        read_only=True,
+    ),
+    Parameter(
+        "core_provider",
+        "cpu",
+        "Execution provider of ONNX Runtime, for core_engine onnx.",
+        read_only=True,
+        choices=tuple(PROVIDERS),
+    ),
+    Parameter(
+        "arm_command",
+        "velocities",
+        "Message for the arm: velocities (Float64MultiArray) or trajectory (JointTrajectory).",
+        read_only=True,
+        choices=tuple(ARM_COMMANDS),
+    ),
+    Parameter(
+        "base_command",
+        "twist_stamped",
+        "Message for the base: twist_stamped (TwistStamped) or twist (Twist).",
+        read_only=True,
+        choices=tuple(BASE_COMMANDS),
+    ),
+    Parameter(
+        "publish_predicted_pose",
+        False,
+        "Whether the prediction is also published as PoseStamped (predicted_object_pose).",
+        read_only=True,
+    ),
+    Parameter(
+        "publish_prediction_marker",
+        False,
+        "Whether the prediction is also published as Marker for RViz (prediction_marker).",
+        read_only=True,
+    ),
     Parameter("base_frame", "base_link", "frame_id of policy_action and cmd_vel.", read_only=True),
     Parameter(
         "input_timeout_s",
@@ -120,10 +176,13 @@ class LnnInference(ManagedNode):
                 f"{len(spec.joint_names)}"
             )
         self._step_s = spec.step_s
-        self._policy = StreamingPolicy(spec, model.params, model.norm)
+        self._policy = self._make_policy(model)
         self._store = WeightStore(spec, model.fingerprint, model.params)
         self._guard = InputGuard(model.fingerprint, spec.features, p)
-        self._output = ActionPublisher(self, spec.joint_names, spec.horizon_s, p["base_frame"])
+        robot = RobotDescription(
+            spec.joint_names, p["joint_max_acceleration_rad_s2"], p["base_frame"], spec.horizon_s
+        )
+        self._output = ActionPublisher(self, robot, self._chosen_outputs())
         self._configured = [
             self.create_subscription(
                 WeightUpdate, "weight_update", self._on_weight_update, qos.WEIGHT_UPDATE
@@ -177,6 +236,29 @@ class LnnInference(ManagedNode):
         if self._output is not None:
             self._output.destroy()
             self._output = None
+
+    def _make_policy(self, model: PolicyModel) -> StreamingPolicy:
+        """The policy on the engine that the parameters choose; raises ValueError, OSError."""
+        p, step_of = self.parameters, None
+        if p["core_engine"] == "onnx":
+            if not p["core_file"]:
+                raise ValueError("core_engine onnx needs core_file: write it with export_model")
+            # Here, so that the compiled core does without ONNX Runtime's memory.
+            from liquid_adapt_ros.runtime.onnx_step import ExportedStep
+
+            step_of = ExportedStep(
+                p["core_file"], model.spec, model.fingerprint, p["core_provider"]
+            ).with_weights
+        return StreamingPolicy(model.spec, model.params, model.norm, step_of)
+
+    def _chosen_outputs(self) -> list[type[Output]]:
+        p = self.parameters
+        outputs = [ARM_COMMANDS[p["arm_command"]], BASE_COMMANDS[p["base_command"]], Suction]
+        if p["publish_predicted_pose"]:
+            outputs.append(PredictedPose)
+        if p["publish_prediction_marker"]:
+            outputs.append(PredictionMarker)
+        return outputs
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
