@@ -1,7 +1,6 @@
 """A command or a prediction as one of the standard messages that robots and RViz listen to.
 
 Each class here owns one publisher and its message object, which is used again and again.
-`COMMANDS` says which of them a parameter chooses.
 """
 
 from abc import ABC, abstractmethod
