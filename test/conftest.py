@@ -65,7 +65,7 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     """See the top of this file."""
     folder = tmp_path_factory.mktemp("exported")
     command = [str(executable_path("export_model")), "--out", str(folder), "--seconds", "1.5"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return ExportedModel(folder, done.stdout)
 
