@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +29,8 @@ from liquid_adapt_ros.tools.export.tensorrt import trtexec_lines
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 1, with the reason on stderr, where it failed."""
     options = _parser().parse_args(arguments)
+    # As the nodes run; on graphs as small as these more threads only wait for each other.
+    torch.set_num_threads(1)
     try:
         files = export_model(options.model, options.encoder, options.seconds)
         write_files(files, options.out)

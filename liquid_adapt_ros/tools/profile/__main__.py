@@ -11,13 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.profile.engines import CallTime, encoder_time, step_times
-from liquid_adapt_ros.tools.profile.operators import Profile, one_thread, profiled
+from liquid_adapt_ros.tools.profile.operators import Profile, profiled
 from liquid_adapt_ros.tools.profile.processes import NodeMemory, node_memory
 from liquid_adapt_ros.tools.profile.subjects import (
     encoder_forward,
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 1, with the reason on stderr, where it failed."""
     options = _parser().parse_args(arguments)
     console = Console()
-    one_thread()
+    torch.set_num_threads(1)  # as the nodes run
     try:
         model = load_policy(options.model)
         times = [encoder_time(options.encoder), *step_times(model, options.core_file)]

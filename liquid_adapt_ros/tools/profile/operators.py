@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 CALLS = 20
@@ -63,8 +62,3 @@ def profiled(call: Callable[[], object]) -> Profile:
     ]
     costs.sort(key=lambda cost: cost.self_ms, reverse=True)
     return Profile(1e3 * float(np.median(times[1:])), costs)
-
-
-def one_thread() -> None:
-    """Let torch use one thread, as the nodes do."""
-    torch.set_num_threads(1)
