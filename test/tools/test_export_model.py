@@ -6,6 +6,7 @@ import os
 import numpy as np
 import onnx
 import pytest
+import torch
 from tiny_model import write_tiny_model
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
@@ -15,6 +16,7 @@ from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.export import export
 from liquid_adapt_ros.tools.export.__main__ import main
 from liquid_adapt_ros.tools.export.export import ExportedFile, write_files
+from liquid_adapt_ros.tools.export.policy_files import PACKAGE_METADATA
 from liquid_adapt_ros.tools.export.torch_encoder import torch_encoder
 from liquid_adapt_ros.tools.pretrain.encoder import ConveyorEncoder
 from liquid_adapt_ros.tools.pretrain.export import export_encoder, largest_difference
@@ -54,6 +56,15 @@ def test_the_shipped_model_is_written_checked_and_described(exported_model):
     assert exported_model.output.count("1e-03") == 2
     assert "--optShapes=sequence:1x200x140,dts_s:1x200" in exported_model.output
     assert "--maxShapes=image:1x4x96x128,points:1x4x24x32" in exported_model.output
+
+
+@pytest.mark.parametrize("kind", ["policy_step", "policy_window", "conveyor_encoder"])
+def test_a_package_says_what_it_is(exported_model, kind):
+    said = {PACKAGE_METADATA: ""}
+    torch.export.load(exported_model.folder / f"{kind}.pt2", extra_files=said)
+    model = load_policy(MODELS / "conveyor_policy.safetensors")
+    described = json.loads(said[PACKAGE_METADATA])
+    assert described["fingerprint"] == model.fingerprint and described["shapes"]
 
 
 def test_the_exported_encoder_is_still_the_one_the_model_was_trained_with(exported_model):

@@ -115,7 +115,8 @@ def _policy_files(
     spec = model.spec.network
     form = make_form(spec, model.params)
     metadata = _metadata(model, kind)
-    graph, package = onnx_content(form, metadata), package_content(form.program, metadata)
+    graph = onnx_content(form, metadata)
+    package = package_content(form.program, metadata | {"shapes": form.shapes})
     network = LiquidNetwork(spec, model.params)
     rng = np.random.default_rng(0)
     features = rng.standard_normal((RANDOM_SAMPLES, spec.features)).astype(np.float32)
@@ -144,9 +145,9 @@ def _encoder_files(model: PolicyModel, path: Path, recorded: RecordedInput) -> l
     trained = trained_bytes(content, session.get_modelmeta().custom_metadata_map)
     metadata = _metadata(model, "encoder") | {
         "shapes": {n.name: n.shape for n in (*session.get_inputs(), *session.get_outputs())},
-        "opset": onnx.load_model_from_string(trained).opset_import[0].version,
     }
-    described = with_metadata(trained, metadata)
+    opset = onnx.load_model_from_string(trained).opset_import[0].version
+    described = with_metadata(trained, metadata | {"opset": opset})
     name = "conveyor_encoder.onnx"
     run = onnx_run(described, name)
     try:
