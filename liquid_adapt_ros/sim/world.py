@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from liquid_adapt_ros.sim import mjcf, robot, ur5e
-from liquid_adapt_ros.sim.belt import BeltDrive, belt_profile
+from liquid_adapt_ros.sim.belt import BeltDrive, belt_profile, lies_on_belt
 from liquid_adapt_ros.sim.config import EpisodeConfig
 from liquid_adapt_ros.sim.objects import ObjectPool, ObjectState, Spawner
 from liquid_adapt_ros.sim.suction import Suction
@@ -203,13 +203,7 @@ class ConveyorWorld:
         )
 
     def _on_belt(self, slot: int) -> bool:
-        x, y, z = self.pool.position(slot)
-        above = z - mjcf.BELT_TOP_Z_M
-        return (
-            mjcf.BELT_X_M[0] < x < mjcf.BELT_X_M[1]
-            and abs(y - mjcf.BELT_Y_M) < 0.5 * mjcf.BELT_WIDTH_M
-            and 0.0 < above < self.pool.half_height_m[slot] + 0.03
-        )
+        return lies_on_belt(self.pool.position(slot), self.pool.half_height_m[slot])
 
     def state(self) -> WorldState:
         """The truth now; call refresh() first."""
