@@ -24,6 +24,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from liquid_adapt_ros.nodes.cpu_cores import keep_to_cores, parse_cores
 from liquid_adapt_ros.nodes.diagnostics import Diagnostics
 from liquid_adapt_ros.nodes.parameters import Parameter, ParameterTable
 
@@ -33,6 +34,14 @@ AUTOSTART = Parameter(
     "True: configure and activate at start. False: wait for a lifecycle manager.",
     read_only=True,
 )
+CPU_CORES = Parameter(
+    "cpu_cores",
+    "",
+    "Processor cores that the process keeps to, such as 0,2-3; empty: all.",
+    read_only=True,
+)
+# What every node has.
+COMMON_PARAMETERS = (AUTOSTART, CPU_CORES)
 # Errors that a message explains well enough; anything else is logged with its traceback.
 _EXPLAINED = (ValueError, OSError, RuntimeError)
 
@@ -42,13 +51,15 @@ class ManagedNode(LifecycleNode):
 
     Arguments:
         name: the node's default name.
-        table: its parameters; `autostart` is added.
+        table: its parameters; COMMON_PARAMETERS are added.
         **node_options: passed to rclpy's Node (namespace, parameter_overrides, ...).
     """
 
     def __init__(self, name: str, table: Sequence[Parameter], **node_options: Any) -> None:
         super().__init__(name, **node_options)
-        self.parameters = ParameterTable(self, (AUTOSTART, *table), self.parameters_changed)
+        self.parameters = ParameterTable(
+            self, (*COMMON_PARAMETERS, *table), self.parameters_changed
+        )
         self.diagnostics = Diagnostics(self)
         self.is_active = False
 
@@ -168,6 +179,7 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = factory()
+        _keep_to_cores(node)
     except (ValueError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"bad parameter: {error}", file=sys.stderr)
         rclpy.try_shutdown()
@@ -194,6 +206,13 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return exit_code
+
+
+def _keep_to_cores(node: ManagedNode) -> None:
+    wanted = parse_cores(node.parameters["cpu_cores"])
+    if missing := keep_to_cores(wanted):
+        names = ", ".join(map(str, sorted(missing)))
+        node.get_logger().warning(f"cpu_cores: no core {names} is online here")
 
 
 def _start(node: ManagedNode) -> bool:

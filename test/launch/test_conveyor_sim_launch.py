@@ -13,10 +13,10 @@ pytest.importorskip(
     reason="launch and launch_ros are not installed (there are no wheels)",
 )
 
+import launch
 from launch.actions import DeclareLaunchArgument
 from launch_ros.actions import Node
 
-import launch
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.stack import STACK, parameter_file
 

@@ -1,12 +1,16 @@
 """Nodes as managed processes: they start themselves or wait, and end cleanly."""
 
 import signal
+import subprocess
 
 import pytest
+import yaml
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from ros_probe import ros_probe
 from tiny_model import write_tiny_model
+
+from liquid_adapt_ros.tools.stack import LEARNING_STACK, node_command
 
 NODES = ("sensor_fusion", "lnn_inference")
 
@@ -45,6 +49,47 @@ def test_what_cannot_start_ends_with_exit_code_1_and_the_reason(
     node = start_node(executable, parameters[executable] | wrong)
     assert node.wait() == 1
     assert reason in node.output() and "Traceback" not in node.output()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("sensor_fusion",),
+        ("cell", "sensor_fusion"),
+        ("/cell/sensor_fusion",),
+        ("/**/sensor_fusion",),
+        ("/cell/*",),
+        ("/**",),
+    ],
+    ids="/".join,
+)
+def test_a_misspelt_parameter_in_a_file_ends_the_start(ros_domain, tmp_path, keys):
+    namespace = [] if keys == ("sensor_fusion",) else ["-r", "__ns:=/cell"]
+    content = {"ros__parameters": {"camera_maxage_s": 0.3}}
+    for key in reversed(keys):
+        content = {key: content}
+    file = tmp_path / "parameters.yaml"
+    file.write_text(yaml.safe_dump(content))
+    assert start_to_end(file, namespace) == (
+        1,
+        "bad parameter: there is no parameter camera_maxage_s; the nearest is camera_max_age_s\n",
+    )
+
+
+@pytest.mark.parametrize("option", ["imu_ratehz:=100.0", "sensor_fusion:imu_ratehz:=100.0"])
+def test_a_misspelt_parameter_on_the_command_line_ends_the_start(ros_domain, tmp_path, option):
+    (tmp_path / "none.yaml").write_text("another_node: {ros__parameters: {anything: 1}}\n")
+    assert start_to_end(tmp_path / "none.yaml", ["-p", option]) == (
+        1,
+        "bad parameter: there is no parameter imu_ratehz; the nearest is imu_rate_hz\n",
+    )
+
+
+def start_to_end(file, arguments):
+    """Exit code and output of a sensor_fusion that ends by itself."""
+    command = [*node_command(LEARNING_STACK[0], file), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("executable", NODES)

@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from liquid_adapt_ros.nodes.lifecycle import COMMON_PARAMETERS
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.stack import (
+    LEARNING_STACK,
     SIMULATOR,
     STACK,
+    model_parameters,
     node_command,
     parameter_file,
     scenario_file,
 )
 
+PRESETS = sorted(path.stem for path in (share_folder() / "config").glob("*.yaml"))
 SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
 
 
@@ -36,17 +40,45 @@ def test_overrides_come_after_the_parameter_file_and_win():
     assert "__node:=conveyor_sim" in command
 
 
-@pytest.mark.parametrize("node", STACK, ids=lambda node: node.name)
-def test_the_parameter_file_sets_only_what_the_node_declares(node):
-    module = importlib.import_module(f"liquid_adapt_ros.nodes.{node.executable}")
-    declared = {row.name: row for row in module.PARAMETERS}
-    content = yaml.safe_load(parameter_file().read_text())[f"/**/{node.name}"]["ros__parameters"]
-    assert content.pop("use_sim_time") is (node is not SIMULATOR)
-    for name, value in content.items():
-        row = declared[name]
-        value = tuple(value) if isinstance(value, list) else value
-        assert type(value) is type(row.default), name
-        assert row.refusal(value) == "", name
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_sets_only_what_the_nodes_have_and_take(preset):
+    content = yaml.safe_load(parameter_file(preset).read_text())
+    nodes = {f"/**/{node.name}": node for node in STACK}
+    for key, section in content.items():
+        module = importlib.import_module(f"liquid_adapt_ros.nodes.{nodes[key].executable}")
+        declared = {row.name: row for row in (*COMMON_PARAMETERS, *module.PARAMETERS)}
+        values = section["ros__parameters"]
+        values.pop("use_sim_time", None)
+        for name, value in values.items():
+            value = tuple(value) if isinstance(value, list) else value
+            assert type(value) is type(declared[name].default), name
+            assert declared[name].refusal(value) == "", name
+
+
+def test_every_preset_has_a_launch_file():
+    assert (
+        sorted(
+            path.name.removesuffix(".launch.py")
+            for path in (share_folder() / "launch").glob("*.launch.py")
+        )
+        == PRESETS
+    )
+
+
+def test_in_the_simulator_s_preset_all_but_the_simulator_follow_its_clock():
+    content = yaml.safe_load(parameter_file().read_text())
+    follows = {key: section["ros__parameters"]["use_sim_time"] for key, section in content.items()}
+    assert follows == {f"/**/{node.name}": node is not SIMULATOR for node in STACK}
+
+
+def test_a_model_s_files_go_to_the_nodes_that_take_them():
+    parameters = model_parameters(Path("/m"))
+    assert parameters.keys() == {node.name for node in LEARNING_STACK}
+    for node in LEARNING_STACK:
+        module = importlib.import_module(f"liquid_adapt_ros.nodes.{node.executable}")
+        files = {row.name for row in module.PARAMETERS if row.name.endswith("_file")}
+        assert parameters[node.name].keys() == files
+    assert parameters["sensor_fusion"]["encoder_file"] == "/m/conveyor_encoder.onnx"
 
 
 def test_a_scenario_is_found_by_name_or_by_path(tmp_path):
