@@ -27,11 +27,18 @@ from rclpy.signals import SignalHandlerOptions
 from liquid_adapt_ros.nodes.cpu_cores import keep_to_cores, parse_cores
 from liquid_adapt_ros.nodes.diagnostics import Diagnostics
 from liquid_adapt_ros.nodes.parameters import Parameter, ParameterTable
+from liquid_adapt_ros.nodes.start_order import WaitForActive
 
 AUTOSTART = Parameter(
     "autostart",
     True,
     "True: configure and activate at start. False: wait for a lifecycle manager.",
+    read_only=True,
+)
+START_AFTER = Parameter(
+    "start_after",
+    "",
+    "With autostart: activate only when the node of this name is active; empty: at once.",
     read_only=True,
 )
 CPU_CORES = Parameter(
@@ -41,7 +48,7 @@ CPU_CORES = Parameter(
     read_only=True,
 )
 # What every node has.
-COMMON_PARAMETERS = (AUTOSTART, CPU_CORES)
+COMMON_PARAMETERS = (AUTOSTART, START_AFTER, CPU_CORES)
 # Errors that a message explains well enough; anything else is logged with its traceback.
 _EXPLAINED = (ValueError, OSError, RuntimeError)
 
@@ -189,12 +196,14 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     stop.wake_by(lambda: executor.create_task(lambda: None))
     exit_code = 0
     try:
-        if node.parameters["autostart"] and not _start(node):
-            return 1
+        if node.parameters["autostart"]:
+            _start(node)
         while not stop:
             executor.spin_once()
     except ExternalShutdownException:
         pass
+    except _NotStarted:
+        exit_code = 1
     except Exception:
         node.get_logger().fatal(traceback.format_exc())
         exit_code = 1
@@ -215,6 +224,19 @@ def _keep_to_cores(node: ManagedNode) -> None:
         node.get_logger().warning(f"cpu_cores: no core {names} is online here")
 
 
-def _start(node: ManagedNode) -> bool:
-    success = TransitionCallbackReturn.SUCCESS
-    return node.trigger_configure() == success and node.trigger_activate() == success
+class _NotStarted(Exception):
+    """A transition at start failed; the node has said why."""
+
+
+def _start(node: ManagedNode) -> None:
+    if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+        raise _NotStarted
+    if earlier := node.parameters["start_after"]:
+        WaitForActive(node, earlier, lambda: _activate(node))
+    else:
+        _activate(node)
+
+
+def _activate(node: ManagedNode) -> None:
+    if not node.is_active and node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+        raise _NotStarted
