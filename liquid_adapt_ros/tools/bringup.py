@@ -26,6 +26,7 @@ from liquid_adapt_ros.tools.stack import (
     LEARNING_STACK,
     SIMULATOR,
     StackNode,
+    check_node_names,
     model_parameters,
     parameter_file,
 )
@@ -60,6 +61,7 @@ def bringup(
     """
 
     def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        check_node_names(Path(LaunchConfiguration("params_file").perform(context)))
         earlier = ["", *(node.name for node in nodes)]
         return [
             _node(context, node, name, remappings)

@@ -4,10 +4,14 @@ The demo and the process tests start these as plain processes (`node_command`), 
 through `launch` (`tools/bringup.py`); both read this list and the parameter files in config/.
 """
 
+import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from liquid_adapt_ros.share import PACKAGE, share_folder
 
@@ -43,6 +47,32 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 def parameter_file(preset: str = "conveyor_sim") -> Path:
     """The parameters of all nodes: config/<preset>.yaml."""
     return share_folder() / "config" / f"{preset}.yaml"
+
+
+def check_node_names(parameters: Path) -> None:
+    """Refuse a parameter file that has a node's name misspelt: that part would do nothing.
+
+    Names that resemble none of the stack's are other nodes', which may share the file.
+
+    Raises:
+        ValueError: names the file, the name and the nearest node of the stack.
+        OSError, yaml.YAMLError: the file can't be read.
+    """
+    known = [node.name for node in STACK]
+    for key in _node_keys(yaml.safe_load(parameters.read_text(encoding="utf-8")) or {}):
+        name = key.rpartition("/")[2]
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if nearest and nearest != [name]:
+            raise ValueError(f"{parameters}: there is no node {name}; the nearest is {nearest[0]}")
+
+
+def _node_keys(content: Mapping[str, Any]) -> Iterator[str]:
+    """The keys whose values are a node's parameters, however deep in namespaces."""
+    for key, value in content.items():
+        if "ros__parameters" in value:
+            yield key
+        else:
+            yield from _node_keys(value)
 
 
 def model_parameters(folder: Path) -> dict[str, dict[str, str]]:

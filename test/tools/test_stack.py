@@ -14,6 +14,7 @@ from liquid_adapt_ros.tools.stack import (
     LEARNING_STACK,
     SIMULATOR,
     STACK,
+    check_node_names,
     model_parameters,
     node_command,
     parameter_file,
@@ -56,6 +57,30 @@ def test_a_preset_sets_only_what_the_nodes_have_and_take(preset):
             value = tuple(value) if isinstance(value, list) else value
             assert type(value) is type(declared[name].default), name
             assert declared[name].refusal(value) == "", name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sensor_fusoin: {ros__parameters: {}}",
+        "/**/sensor_fusoin: {ros__parameters: {}}",
+        "cell: {sensor_fusoin: {ros__parameters: {}}}",
+    ],
+)
+def test_a_misspelt_node_in_a_parameter_file_is_an_error_that_names_the_nearest(tmp_path, text):
+    (tmp_path / "own.yaml").write_text(text)
+    message = r"own\.yaml: there is no node sensor_fusoin; the nearest is sensor_fusion"
+    with pytest.raises(ValueError, match=message):
+        check_node_names(tmp_path / "own.yaml")
+
+
+def test_a_parameter_file_may_be_shared_with_other_nodes(tmp_path):
+    (tmp_path / "shared.yaml").write_text(
+        "/**: {ros__parameters: {use_sim_time: true}}\n"
+        "camera: {camera: {ros__parameters: {enable_depth: true}}}\n"
+        "/cell/sensor_fusion: {ros__parameters: {imu_max_age_s: 0.1}}\n"
+    )
+    check_node_names(tmp_path / "shared.yaml")
 
 
 def test_in_the_simulator_s_preset_all_but_the_simulator_follow_its_clock():
