@@ -33,6 +33,8 @@ IMAGE = _best_effort(2)
 SENSOR = _best_effort(10)
 # object_pose
 OBJECT_POSE = _reliable(10)
+# sim/robot/pose, sim/OBJECT/pose as gazebo_cell reads them: the bridge sends them reliably
+GROUND_TRUTH = _reliable(50)
 # planner/joint_command, planner/cmd_vel
 PLANNER = _best_effort(10)
 # fused_state, policy_action: the publishers and lnn_inference

@@ -1,10 +1,11 @@
-"""How fast the belt runs: speed as a function of time, continuous, with bounded acceleration."""
+"""The belt: what lies on it, and its speed over time, continuous and with bounded acceleration."""
 
 import math
 from typing import Protocol
 
 import numpy as np
 
+from liquid_adapt_ros.sim import mjcf
 from liquid_adapt_ros.sim.config import BeltConfig
 
 DRIVE_ACCELERATION_M_S2 = 0.5
@@ -105,3 +106,14 @@ class BeltDrive:
         reach = DRIVE_ACCELERATION_M_S2 * dt_s
         self.speed_m_s += min(max(set_point - self.speed_m_s, -reach), reach)
         self.travel_m += self.speed_m_s * dt_s
+
+
+def lies_on_belt(centre: np.ndarray, half_height_m: float) -> bool:
+    """Whether an object with its centre (3,) in the world rests on the belt, or nearly so."""
+    x, y, z = centre
+    above = z - mjcf.BELT_TOP_Z_M
+    return (
+        mjcf.BELT_X_M[0] < x < mjcf.BELT_X_M[1]
+        and abs(y - mjcf.BELT_Y_M) < 0.5 * mjcf.BELT_WIDTH_M
+        and 0.0 < above < half_height_m + 0.03
+    )

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from liquid_adapt_ros.sim import ur5e
+from liquid_adapt_ros.sim import robot, ur5e
+from liquid_adapt_ros.sim.robot_description import ROBOT
 
 BELT_PROFILES = ("constant", "ramp", "sine", "random_steps")
 OBJECT_SHAPES = ("box", "cylinder", "ellipsoid")
 
 Vector3 = tuple[float, float, float]
+
+_CAMERA, _IMU = ROBOT.sensor("camera"), ROBOT.sensor("imu")
+_ACCELERATION_NOISE = _IMU.find("imu/linear_acceleration/x/noise")
+_ANGULAR_VELOCITY_NOISE = _IMU.find("imu/angular_velocity/x/noise")
 
 
 class ConfigError(ValueError):
@@ -128,17 +133,18 @@ class DepthNoiseConfig:
 class CameraConfig:
     """RGB-D camera on the base's mast: position and aim in base_link, plus a mounting error.
 
+    What is not a disturbance is by default what the robot's description says.
     mount_rotation_rad is a rotation vector in the camera's optical frame, mount_translation_m an
     offset in base_link. latency_s runs from the stamp to the moment the image is available.
     """
 
-    width: int = 128
-    height: int = 96
-    horizontal_fov_rad: float = 1.05
-    rate_hz: float = 30.0
+    width: int = int(_CAMERA.findtext("camera/image/width"))
+    height: int = int(_CAMERA.findtext("camera/image/height"))
+    horizontal_fov_rad: float = float(_CAMERA.findtext("camera/horizontal_fov"))
+    rate_hz: float = float(_CAMERA.findtext("update_rate"))
     latency_s: float = 0.02
-    position_m: Vector3 = (-0.80, 0.46, 1.20)
-    look_at_m: Vector3 = (-0.25, 0.545, 0.42)
+    position_m: Vector3 = robot.CAMERA_M
+    look_at_m: Vector3 = robot.CAMERA_AIM_M
     mount_rotation_rad: Vector3 = (0.0, 0.0, 0.0)
     mount_translation_m: Vector3 = (0.0, 0.0, 0.0)
     noise: DepthNoiseConfig = field(default_factory=DepthNoiseConfig)
@@ -173,13 +179,18 @@ class LightConfig:
 
 @dataclass(frozen=True)
 class ImuConfig:
-    """IMU on the chassis: white noise per sample and a constant bias drawn once per episode."""
+    """IMU on the chassis: white noise per sample and a constant bias drawn once per episode.
 
-    rate_hz: float = 200.0
-    acceleration_sigma_m_s2: float = 0.03
-    angular_velocity_sigma_rad_s: float = 0.002
-    acceleration_bias_sigma_m_s2: float = 0.02
-    angular_velocity_bias_sigma_rad_s: float = 0.001
+    The defaults are the robot's description.
+    """
+
+    rate_hz: float = float(_IMU.findtext("update_rate"))
+    acceleration_sigma_m_s2: float = float(_ACCELERATION_NOISE.findtext("stddev"))
+    angular_velocity_sigma_rad_s: float = float(_ANGULAR_VELOCITY_NOISE.findtext("stddev"))
+    acceleration_bias_sigma_m_s2: float = float(_ACCELERATION_NOISE.findtext("bias_stddev"))
+    angular_velocity_bias_sigma_rad_s: float = float(
+        _ANGULAR_VELOCITY_NOISE.findtext("bias_stddev")
+    )
 
     def __post_init__(self) -> None:
         require("imu.rate_hz", self.rate_hz, 1.0, 500.0)

@@ -11,7 +11,7 @@ from liquid_adapt_ros.sim.config import EpisodeConfig
 from liquid_adapt_ros.sim.depth_noise import DepthNoise
 from liquid_adapt_ros.sim.disturbance import Disturbances
 from liquid_adapt_ros.sim.latency import LatencyQueue, SampleClock
-from liquid_adapt_ros.sim.mjcf import VISIBLE_GROUP
+from liquid_adapt_ros.sim.mjcf_elements import VISIBLE_GROUP
 from liquid_adapt_ros.sim.planner import Planner, PlannerAction
 from liquid_adapt_ros.sim.samples import (
     CameraSample,

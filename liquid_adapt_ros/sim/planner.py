@@ -14,7 +14,7 @@ from enum import Enum
 
 import numpy as np
 
-from liquid_adapt_ros.sim import mjcf, ur5e
+from liquid_adapt_ros.sim import robot, ur5e
 from liquid_adapt_ros.sim.objects import ObjectState
 from liquid_adapt_ros.sim.target import select_target
 from liquid_adapt_ros.sim.world import WorldState
@@ -142,8 +142,8 @@ class Planner:
                 up = np.array((lip[0], lip[1], self._lift_from_z + 3.0 * LIFT_M))
                 return up, state.belt_velocity, 1.0
             self._phase = Phase.CARRY
-        height = mjcf.BIN_RIM_Z_M + CARRY_CLEARANCE_M + self._held_height_m
-        goal = np.array((*mjcf.BIN_CENTRE_M, height))
+        height = robot.BIN_RIM_Z_M + CARRY_CLEARANCE_M + self._held_height_m
+        goal = np.array((*robot.BIN_CENTRE_M, height))
         if np.linalg.norm(goal[:2] - lip[:2]) < RELEASE_WITHIN_M:
             self._phase = Phase.RELEASE
         return goal, at_rest, 0.0 if self._phase is Phase.RELEASE else 1.0
@@ -197,8 +197,8 @@ def _meeting_x(item: ObjectState, state: WorldState) -> float:
 
 def _velocity_towards(goal: np.ndarray, lip: np.ndarray) -> np.ndarray:
     """Velocity (3,) m/s of the lip that ends at the goal without exceeding speed and braking."""
-    x, y, z = (lip - mjcf.ARM_BASE_M).tolist()
-    goal_x, goal_y, goal_z = (goal - mjcf.ARM_BASE_M).tolist()
+    x, y, z = (lip - robot.ARM_BASE_M).tolist()
+    goal_x, goal_y, goal_z = (goal - robot.ARM_BASE_M).tolist()
     radius, goal_radius = max(math.hypot(x, y), 1e-6), math.hypot(goal_x, goal_y)
     angle = math.atan2(x * goal_y - y * goal_x, x * goal_x + y * goal_y)
     error = (goal_radius - radius, radius * angle, goal_z - z)
@@ -236,7 +236,7 @@ def _joint_velocity(joint_position: np.ndarray, velocity: np.ndarray) -> np.ndar
 
 def _lip(frames: np.ndarray) -> np.ndarray:
     """Lip of the suction cup (3,) in the arm's base frame."""
-    return frames[6, :3, 3] + mjcf.TOOL_LENGTH_M * frames[6, :3, 2]
+    return frames[6, :3, 3] + robot.TOOL_LENGTH_M * frames[6, :3, 2]
 
 
 def joints_at(lip: np.ndarray, start_rad: np.ndarray) -> np.ndarray:
@@ -250,7 +250,7 @@ def joints_at(lip: np.ndarray, start_rad: np.ndarray) -> np.ndarray:
     """
     joints = np.array(start_rad, float)
     for _ in range(round(_ARRIVAL_S / TICK_S)):
-        at = _lip(ur5e.joint_frames(joints)) + mjcf.ARM_BASE_M
+        at = _lip(ur5e.joint_frames(joints)) + robot.ARM_BASE_M
         if np.linalg.norm(at - lip) < _ARRIVAL_M:
             return joints
         joints += TICK_S * _joint_velocity(joints, _velocity_towards(np.asarray(lip), at))

@@ -10,6 +10,13 @@ REACH_M = 0.006  # between the lip and the surface below it; a bellows gives tha
 SEAL_SHARE = 0.75  # of the object's half width: further out the lip does not seal
 
 
+def seals(lip: np.ndarray, half_height_m: float, half_width_m: float) -> bool:
+    """Whether the lip (3,), given from the centre of an object, can take hold of its top."""
+    x, y, z = lip.tolist()
+    reach = SEAL_SHARE * half_width_m
+    return abs(z - half_height_m) < REACH_M and x * x + y * y < reach * reach
+
+
 class Suction:
     """Welds the tool to the object below its lip while suction is on."""
 
@@ -44,10 +51,9 @@ class Suction:
                 return
 
     def _touches(self, slot: int, lip: np.ndarray) -> bool:
-        x, y, z = (lip - self._pool.position(slot)).tolist()
-        gap = z - self._pool.half_height_m[slot]
-        reach = SEAL_SHARE * self._pool.half_width_m[slot]
-        return abs(gap) < REACH_M and x * x + y * y < reach * reach
+        pool = self._pool
+        offset = lip - pool.position(slot)
+        return seals(offset, pool.half_height_m[slot], pool.half_width_m[slot])
 
     def _attach(self, slot: int) -> None:
         data, weld, body = self._data, self._weld[slot], self._pool.body[slot]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from liquid_adapt_ros.sim import mjcf, ur5e
-from liquid_adapt_ros.sim.belt import BeltDrive, belt_profile
+from liquid_adapt_ros.sim import mjcf, robot, ur5e
+from liquid_adapt_ros.sim.belt import BeltDrive, belt_profile, lies_on_belt
 from liquid_adapt_ros.sim.config import EpisodeConfig
 from liquid_adapt_ros.sim.objects import ObjectPool, ObjectState, Spawner
 from liquid_adapt_ros.sim.suction import Suction
@@ -87,9 +87,9 @@ class ConveyorWorld:
         limit = ur5e.MAX_VELOCITY_RAD_S[0]
         self.data.ctrl[:6] = np.clip(joint_velocity, -limit, limit)
         forward, yaw = base_twist
-        turn = 0.5 * yaw * mjcf.WHEEL_TRACK_M
-        self.data.ctrl[6] = (forward - turn) / mjcf.WHEEL_RADIUS_M
-        self.data.ctrl[7] = (forward + turn) / mjcf.WHEEL_RADIUS_M
+        turn = 0.5 * yaw * robot.WHEEL_TRACK_M
+        self.data.ctrl[6] = (forward - turn) / robot.WHEEL_RADIUS_M
+        self.data.ctrl[7] = (forward + turn) / robot.WHEEL_RADIUS_M
         self.suction.switch(gripper > 0.5)
 
     def set_payload(self, mass_kg: float) -> None:
@@ -167,10 +167,10 @@ class ConveyorWorld:
         return fell
 
     def _in_bin(self, position: np.ndarray) -> bool:
-        if position[2] > mjcf.BIN_RIM_Z_M:
+        if position[2] > robot.BIN_RIM_Z_M:
             return False
-        offset = self.to_base(position)[:2] - mjcf.BIN_CENTRE_M
-        return bool(np.all(np.abs(offset) < mjcf.BIN_HALF_SIZE_M))
+        offset = self.to_base(position)[:2] - robot.BIN_CENTRE_M
+        return bool(np.all(np.abs(offset) < robot.BIN_HALF_SIZE_M))
 
     # --- truth ------------------------------------------------------------------------------
 
@@ -203,13 +203,7 @@ class ConveyorWorld:
         )
 
     def _on_belt(self, slot: int) -> bool:
-        x, y, z = self.pool.position(slot)
-        above = z - mjcf.BELT_TOP_Z_M
-        return (
-            mjcf.BELT_X_M[0] < x < mjcf.BELT_X_M[1]
-            and abs(y - mjcf.BELT_Y_M) < 0.5 * mjcf.BELT_WIDTH_M
-            and 0.0 < above < self.pool.half_height_m[slot] + 0.03
-        )
+        return lies_on_belt(self.pool.position(slot), self.pool.half_height_m[slot])
 
     def state(self) -> WorldState:
         """The truth now; call refresh() first."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liquid_adapt_ros.sim import mjcf, ur5e
+from liquid_adapt_ros.sim import robot, ur5e
 from liquid_adapt_ros.sim.config import BeltConfig, EpisodeConfig
 from liquid_adapt_ros.sim.planner import Phase, Planner, joints_at
 from liquid_adapt_ros.sim.world import ConveyorWorld
@@ -100,7 +100,7 @@ def test_waits_when_there_is_no_target():
 def test_the_arm_can_be_put_where_the_planner_would_have_brought_it(lip):
     joints = joints_at(np.array(lip), EpisodeConfig().arm.start_rad)
     tool = ur5e.forward_kinematics(joints)
-    assert tool[:3, 3] + mjcf.TOOL_LENGTH_M * tool[:3, 2] + mjcf.ARM_BASE_M == pytest.approx(
+    assert tool[:3, 3] + robot.TOOL_LENGTH_M * tool[:3, 2] + robot.ARM_BASE_M == pytest.approx(
         np.array(lip), abs=0.005
     )
     assert tool[2, 2] < np.cos(np.pi - 0.1)  # it points down

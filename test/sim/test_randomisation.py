@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from liquid_adapt_ros.sim import mjcf, ur5e
+from liquid_adapt_ros.sim import robot, ur5e
 from liquid_adapt_ros.sim.config import EpisodeConfig
 from liquid_adapt_ros.sim.randomisation import WAITING_SHARE, sample_scattered
 from liquid_adapt_ros.sim.target import ZONE_X_M, select_target
@@ -20,7 +20,7 @@ def test_in_a_scattered_start_arm_and_target_are_anywhere_and_know_nothing_of_ea
         lip_x.append(state.tool_position[0])
         target_x.append(target.position[0])
         frames = ur5e.forward_kinematics(np.array(config.arm.start_rad))
-        lip = frames[:3, 3] + mjcf.TOOL_LENGTH_M * frames[:3, 2] + mjcf.ARM_BASE_M
+        lip = frames[:3, 3] + robot.TOOL_LENGTH_M * frames[:3, 2] + robot.ARM_BASE_M
         # The arm settles before the start, so the world's lip is where the joints say to 2 cm.
         assert np.linalg.norm(lip - state.tool_position) < 0.02
     # Shares and correlations of 60 draws, within four standard deviations.

@@ -2,10 +2,11 @@
 
 import mujoco
 import numpy as np
+import published_ur5e as published
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_adapt_ros.sim import mjcf, ur5e
+from liquid_adapt_ros.sim import mjcf, robot, ur5e
 
 joint_positions = st.lists(st.floats(-np.pi, np.pi), min_size=6, max_size=6).map(np.array)
 
@@ -46,14 +47,14 @@ def test_simulated_arm_stands_where_the_kinematics_say(q):
     mujoco.mj_kinematics(model, data)
     pose = ur5e.forward_kinematics(q)
     flange = data.body("tool")
-    np.testing.assert_allclose(flange.xpos, pose[:3, 3] + mjcf.ARM_BASE_M, atol=1e-8)
+    np.testing.assert_allclose(flange.xpos, pose[:3, 3] + robot.ARM_BASE_M, atol=1e-8)
     np.testing.assert_allclose(flange.xmat.reshape(3, 3), pose[:3, :3], atol=1e-8)
 
 
 def test_simulated_links_weigh_what_is_published():
     model = _model()
     masses = [model.body(name).mass[0] for name in ur5e.LINK_NAMES]
-    np.testing.assert_allclose(masses, ur5e.MASS_KG)
+    np.testing.assert_allclose(masses, published.MASS_KG)
     np.testing.assert_allclose(sum(masses), 17.70, atol=0.01)
 
 
@@ -68,14 +69,16 @@ def test_simulated_centres_of_mass_and_inertias_are_the_published_ones():
     frames = ur5e.joint_frames(q)
     for index, name in enumerate(ur5e.LINK_NAMES):
         frame = frames[index + 1]
-        centre = frame[:3, :3] @ ur5e.CENTRE_OF_MASS_M[index] + frame[:3, 3] + mjcf.ARM_BASE_M
+        centre = (
+            frame[:3, :3] @ published.CENTRE_OF_MASS_M[index] + frame[:3, 3] + robot.ARM_BASE_M
+        )
         np.testing.assert_allclose(data.body(name).xipos, centre, atol=1e-6)
-        xx, xy, xz, yy, yz, zz = ur5e.INERTIA_KG_M2[index]
+        xx, xy, xz, yy, yz, zz = published.INERTIA_KG_M2[index]
         tensor = np.array(((xx, xy, xz), (xy, yy, yz), (xz, yz, zz)))
         axes = data.body(name).ximat.reshape(3, 3)
         simulated = axes @ np.diag(model.body(name).inertia) @ axes.T
-        published = frame[:3, :3] @ tensor @ frame[:3, :3].T
-        np.testing.assert_allclose(simulated, published, atol=1e-6)
+        expected = frame[:3, :3] @ tensor @ frame[:3, :3].T
+        np.testing.assert_allclose(simulated, expected, atol=1e-6)
 
 
 def _model() -> mujoco.MjModel:
