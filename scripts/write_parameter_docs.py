@@ -7,7 +7,7 @@ from pathlib import Path
 
 from liquid_adapt_ros.nodes.lifecycle import COMMON_PARAMETERS
 from liquid_adapt_ros.nodes.parameters import Parameter
-from liquid_adapt_ros.tools.stack import STACK
+from liquid_adapt_ros.tools.stack import NODES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "parameters.md"
 HEADER = """\
@@ -26,7 +26,7 @@ works in every node.
 def sections() -> dict[str, Sequence[Parameter]]:
     """What is documented: title -> parameters."""
     tables = {"Every node": COMMON_PARAMETERS}
-    for node in STACK:
+    for node in NODES:
         module = importlib.import_module(f"liquid_adapt_ros.nodes.{node.executable}")
         tables[node.name] = module.PARAMETERS
     return tables

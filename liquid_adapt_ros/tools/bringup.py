@@ -11,7 +11,7 @@ to be active (`start_after`), also when it was restarted. A node ends safely by 
 order they end: lnn_inference brings the robot to rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescriptionEntity
@@ -50,6 +50,7 @@ def bringup(
     use_sim_time: bool,
     nodes: Sequence[StackNode] = LEARNING_STACK,
     remappings: Sequence[tuple[str, str]] = (),
+    parameters: Mapping[str, Mapping[str, LaunchConfiguration]] | None = None,
 ) -> list[LaunchDescriptionEntity]:
     """The launch arguments and the nodes.
 
@@ -58,17 +59,24 @@ def bringup(
         use_sim_time: default of the argument of that name.
         nodes: what to start, in the order in which they become active.
         remappings: (from, to) for every node, beside those of TOPIC_ARGUMENTS.
+        parameters: {node: {name: value}} that win over params_file.
     """
+    own = parameters or {}
 
     def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         check_node_names(Path(LaunchConfiguration("params_file").perform(context)))
         earlier = ["", *(node.name for node in nodes)]
         return [
-            _node(context, node, name, remappings)
+            _node(context, node, {"start_after": name, **own.get(node.name, {})}, remappings)
             for node, name in zip(nodes, earlier, strict=False)
         ]
 
     return [*_arguments(preset, use_sim_time), OpaqueFunction(function=start)]
+
+
+def topic_remappings() -> list[tuple[str, LaunchConfiguration]]:
+    """What TOPIC_ARGUMENTS rename in a node."""
+    return [(topic, LaunchConfiguration(name)) for name, topic in TOPIC_ARGUMENTS.items()]
 
 
 def _arguments(preset: str, use_sim_time: bool) -> list[DeclareLaunchArgument]:
@@ -90,17 +98,16 @@ def _arguments(preset: str, use_sim_time: bool) -> list[DeclareLaunchArgument]:
 
 
 def _node(
-    context: LaunchContext, node: StackNode, earlier: str, remappings: Sequence[tuple[str, str]]
+    context: LaunchContext,
+    node: StackNode,
+    parameters: Mapping[str, object],
+    remappings: Sequence[tuple[str, str]],
 ) -> Node:
-    overrides: dict[str, object] = {
-        "autostart": _flag(context, "autostart"),
-        "start_after": earlier,
-    }
+    overrides = {"autostart": _flag(context, "autostart"), **parameters}
     if node is not SIMULATOR:  # it makes the clock
         overrides["use_sim_time"] = _flag(context, "use_sim_time")
     if model := LaunchConfiguration("model").perform(context):
         overrides |= model_parameters(Path(model)).get(node.name, {})
-    renamed = [(topic, LaunchConfiguration(name)) for name, topic in TOPIC_ARGUMENTS.items()]
     respawn = _flag(context, "use_respawn")
     ends_all = node.is_needed and not respawn
     return Node(
@@ -109,7 +116,7 @@ def _node(
         name=node.name,
         namespace=LaunchConfiguration("namespace"),
         parameters=[LaunchConfiguration("params_file"), overrides],
-        remappings=[*renamed, *remappings],
+        remappings=[*topic_remappings(), *remappings],
         additional_env=ENVIRONMENT,
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         respawn=respawn,

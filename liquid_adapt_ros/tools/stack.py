@@ -39,6 +39,9 @@ LEARNING_STACK = (
     StackNode("online_trainer", "online_trainer", is_needed=False),
 )
 STACK = (SIMULATOR, *LEARNING_STACK)
+# In place of the simulator where Gazebo plays the robot.
+GAZEBO_CELL = StackNode("gazebo_cell", "gazebo_cell")
+NODES = (*STACK, GAZEBO_CELL)
 # Of every node's process. The networks are small: waking a pool of threads for a product of such
 # matrices takes longer than the product.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
@@ -58,7 +61,7 @@ def check_node_names(parameters: Path) -> None:
         ValueError: names the file, the name and the nearest node of the stack.
         OSError, yaml.YAMLError: the file can't be read.
     """
-    known = [node.name for node in STACK]
+    known = [node.name for node in NODES]
     for key in _node_keys(yaml.safe_load(parameters.read_text(encoding="utf-8")) or {}):
         name = key.rpartition("/")[2]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)

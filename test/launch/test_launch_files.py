@@ -2,23 +2,43 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 pytest.importorskip("launch_ros.actions", reason="launch_ros comes with an installed ROS 2 only")
 
 import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    GroupAction,
+    IncludeLaunchDescription,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node, PushRosNamespace
 
-from liquid_adapt_ros.share import share_folder
-from liquid_adapt_ros.tools.stack import ENVIRONMENT, LEARNING_STACK, STACK, parameter_file
+from liquid_adapt_ros.share import PACKAGE, share_folder
+from liquid_adapt_ros.tools.stack import (
+    ENVIRONMENT,
+    GAZEBO_CELL,
+    LEARNING_STACK,
+    STACK,
+    parameter_file,
+)
 
-NODES = {"conveyor_sim": STACK, "jetson_nano": LEARNING_STACK, "xavier_nx": LEARNING_STACK}
-SIMULATED_TIME = {"conveyor_sim": "true", "jetson_nano": "false", "xavier_nx": "false"}
+NODES = {
+    "conveyor_sim": STACK,
+    "gazebo_conveyor": (GAZEBO_CELL, *LEARNING_STACK),
+    "jetson_nano": LEARNING_STACK,
+    "xavier_nx": LEARNING_STACK,
+}
+SIMULATED = {"conveyor_sim", "gazebo_conveyor"}
+GAZEBO_ARGUMENTS = ("simulator", "belt", "render_engine", "headless")
+GAZEBO_PACKAGES = ("ros_gz_sim", "ros_gz_bridge", "robot_state_publisher", "controller_manager")
 ARGUMENTS = {
     "namespace": "",
     "params_file": None,  # of the preset
@@ -41,11 +61,24 @@ each_file = pytest.mark.parametrize("name", NODES)
 class Resolved:
     """What a node would be started with, every substitution made."""
 
+    package: str
     name: str
     command: list[str]
     parameters: dict[str, object]
     remappings: dict[str, str]
-    action: Node
+    action: ExecuteProcess
+
+
+@pytest.fixture(autouse=True)
+def installed(request):
+    """Skip what needs packages that are not there."""
+    if "gazebo" in request.node.name:
+        pytest.importorskip("xacro", reason="xacro is not installed")
+        for package in GAZEBO_PACKAGES:
+            try:
+                get_package_prefix(package)
+            except PackageNotFoundError:
+                pytest.skip(f"{package} is not installed (it comes with Gazebo for ROS 2)")
 
 
 def source(name: str) -> PythonLaunchDescriptionSource:
@@ -53,34 +86,43 @@ def source(name: str) -> PythonLaunchDescriptionSource:
 
 
 def resolved(name: str, **arguments: str) -> dict[str, Resolved]:
-    """The nodes {executable: Resolved} that a launch file starts, in order."""
-    return nodes_of(IncludeLaunchDescription(source(name), launch_arguments=arguments.items()))
+    """Our nodes {executable: Resolved} that a launch file starts, in order."""
+    processes = processes_of(
+        IncludeLaunchDescription(source(name), launch_arguments=arguments.items())
+    )
+    return {key: node for key, node in processes.items() if node.package == PACKAGE}
 
 
-def nodes_of(entity) -> dict[str, Resolved]:
-    context, nodes, waiting = LaunchContext(), {}, [entity]
+def processes_of(entity) -> dict[str, Resolved]:
+    """What an entity would start {executable: Resolved}, in order, with nothing started."""
+    context, processes, waiting = LaunchContext(), {}, [entity]
     while waiting:
         entity = waiting.pop(0)
         if isinstance(entity, Node):
-            nodes[entity.node_executable] = start_of(entity, context)
+            processes[entity.node_executable] = start_of(entity, context)
+        elif isinstance(entity, ExecuteProcess):
+            entity.prepare(context)
+            command = " ".join(entity.process_details["cmd"])
+            processes[command.split()[0]] = Resolved("", "", [command], {}, {}, entity)
         else:
             waiting = [*(entity.visit(context) or []), *waiting]
-    return nodes
+    return processes
 
 
 def start_of(node: Node, context: LaunchContext) -> Resolved:
     node._perform_substitutions(context)
-    context.extend_locals({"ros_specific_arguments": {"name": "", "ns": ""}})
+    names = {"name": "", "ns": f"__ns:={node.node_name.rpartition('/')[0]}"}
+    context.extend_locals({"ros_specific_arguments": names})
     node.prepare(context)
     command = node.process_details["cmd"]
-    after = list(zip(command, command[1:], strict=False))
+    options = list(zip(command, command[1:], strict=False))
     parameters = {}
-    for path in [value for option, value in after if option == "--params-file"]:
+    for path in [value for option, value in options if option == "--params-file"]:
         for key, section in yaml.safe_load(Path(path).read_text()).items():
-            if key in (node.node_name, f"/**/{node.node_executable}"):
+            if key in ("/**", node.node_name, f"/**/{node.node_executable}"):
                 parameters.update(section["ros__parameters"])
-    remappings = dict(value.split(":=") for option, value in after if option == "-r" and value)
-    return Resolved(node.node_name, command, parameters, remappings, node)
+    remappings = dict(value.split(":=") for option, value in options if option == "-r" and value)
+    return Resolved(node.node_package, node.node_name, command, parameters, remappings, node)
 
 
 @each_file
@@ -89,7 +131,12 @@ def test_every_launch_file_has_the_arguments_of_nav2_and_the_robot_s_topics(name
     description: LaunchDescription = source(name).get_launch_description(context)
     declared = [e for e in description.entities if isinstance(e, DeclareLaunchArgument)]
     defaults = {e.name: perform_substitutions(context, e.default_value) for e in declared}
-    own = {"params_file": str(parameter_file(name)), "use_sim_time": SIMULATED_TIME[name]}
+    for extra in GAZEBO_ARGUMENTS if name == "gazebo_conveyor" else ():
+        del defaults[extra]
+    own = {
+        "params_file": str(parameter_file(name)),
+        "use_sim_time": str(name in SIMULATED).lower(),
+    }
     assert defaults == ARGUMENTS | own
     assert all(argument.description for argument in declared)
 
@@ -104,7 +151,7 @@ def test_the_nodes_of_the_stack_list_follow_each_other(name):
         assert node.name == f"/{executable}"
         assert node.command[0].endswith(f"/lib/liquid_adapt_ros/{executable}")
         assert node.parameters["autostart"] is True
-        follows = SIMULATED_TIME[name] == "true" and executable != "conveyor_sim"
+        follows = name in SIMULATED and executable != "conveyor_sim"
         assert node.parameters.get("use_sim_time", False) is follows
         environment = {key[0].text: value[0].text for key, value in node.action.additional_env}
         assert environment == ENVIRONMENT
@@ -147,5 +194,64 @@ def test_each_simulator_has_a_clock_of_its_own_and_robots_share_one():
 @each_file
 def test_an_including_launch_file_can_give_the_namespace(name):
     include = IncludeLaunchDescription(source(name))
-    nodes = nodes_of(GroupAction([PushRosNamespace("cell"), include]))
-    assert [node.name for node in nodes.values()] == [f"/cell/{node.name}" for node in NODES[name]]
+    started = processes_of(GroupAction([PushRosNamespace("cell"), include]))
+    ours = [node.name for node in started.values() if node.package == PACKAGE]
+    assert ours == [f"/cell/{node.name}" for node in NODES[name]]
+    if name == "gazebo_conveyor":
+        robot = started["robot_state_publisher"].parameters["robot_description"]
+        assert "<namespace>/cell</namespace>" in robot
+
+
+def gazebo(**arguments: str) -> dict[str, Resolved]:
+    return processes_of(
+        IncludeLaunchDescription(source("gazebo_conveyor"), launch_arguments=arguments.items())
+    )
+
+
+@pytest.mark.parametrize("simulator", ["harmonic", "fortress"])
+def test_gazebo_gets_the_world_and_the_robot_of_its_version(simulator):
+    started = gazebo(simulator=simulator, belt="prismatic", render_engine="ogre")
+    world = world_of(started)
+    plugins = {plugin.get("name") for plugin in world.iter("plugin")}
+    own = "ignition::gazebo::systems::" if simulator == "fortress" else "gz::sim::systems::"
+    assert f"{own}Physics" in plugins and f"{own}TrackController" not in plugins
+    assert world.find(".//render_engine").text == "ogre"
+    robot = started["robot_state_publisher"].parameters["robot_description"]
+    assert f"{own}PosePublisher" in robot
+    assert started["gazebo_cell"].parameters["simulator"] == simulator
+
+
+def test_gazebo_has_a_window_unless_it_is_headless():
+    assert "-s" not in simulator_of(gazebo()).command[0].split()
+    assert "-s" in simulator_of(gazebo(headless="true")).command[0].split()
+
+
+def test_all_that_plays_the_robot_is_in_its_namespace_and_time():
+    started = gazebo(namespace="cell", color_topic="color")
+    for executable in ("robot_state_publisher", "parameter_bridge", "create", "spawner"):
+        node = started[executable]
+        assert "__ns:=/cell" in node.command, executable
+        assert node.parameters["use_sim_time"] is True
+    robot = started["robot_state_publisher"].parameters["robot_description"]
+    assert "<namespace>/cell</namespace>" in robot
+    assert started["parameter_bridge"].remappings["camera/color/image_raw"] == "color"
+    assert Path(started["parameter_bridge"].parameters["config_file"]).is_file()
+    assert ElementTree.fromstring(robot).get("name") in started["create"].command
+    controllers = yaml.safe_load(after(started["spawner"].command, "--param-file").read_text())
+    known = controllers["/**/controller_manager"]["ros__parameters"]
+    spawned = [word for word in started["spawner"].command if word in known]
+    assert sorted(spawned) == sorted(k for k, v in known.items() if isinstance(v, dict))
+
+
+def simulator_of(started: dict[str, Resolved]) -> Resolved:
+    return next(process for process in started.values() if not process.package)
+
+
+def world_of(started: dict[str, Resolved]) -> ElementTree.Element:
+    words = simulator_of(started).command[0].split()
+    path = next(word for word in words if word.endswith(".sdf"))
+    return ElementTree.parse(path).getroot().find("world")
+
+
+def after(command: list[str], option: str) -> Path:
+    return Path(command[command.index(option) + 1])

@@ -12,6 +12,7 @@ from liquid_adapt_ros.nodes.lifecycle import COMMON_PARAMETERS
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.stack import (
     LEARNING_STACK,
+    NODES,
     SIMULATOR,
     STACK,
     check_node_names,
@@ -32,7 +33,7 @@ def test_every_node_is_an_executable_of_setup_cfg():
     parser = configparser.ConfigParser()
     parser.read(SETUP_CFG)
     scripts = parser["options.entry_points"]["console_scripts"].split()
-    for node in STACK:
+    for node in NODES:
         assert f"liquid_adapt_ros.nodes.{node.executable}:main" in scripts
 
 
@@ -47,7 +48,7 @@ def test_overrides_come_after_the_parameter_file_and_win():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_only_what_the_nodes_have_and_take(preset):
     content = yaml.safe_load(parameter_file(preset).read_text())
-    nodes = {f"/**/{node.name}": node for node in STACK}
+    nodes = {f"/**/{node.name}": node for node in NODES}
     for key, section in content.items():
         module = importlib.import_module(f"liquid_adapt_ros.nodes.{nodes[key].executable}")
         declared = {row.name: row for row in (*COMMON_PARAMETERS, *module.PARAMETERS)}
