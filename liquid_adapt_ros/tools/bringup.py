@@ -121,7 +121,7 @@ def _node(
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,
-        on_exit=[Shutdown(reason=f"{node.name} has ended")] if ends_all else None,
+        on_exit=[Shutdown()] if ends_all else None,
         output="screen",
     )
 

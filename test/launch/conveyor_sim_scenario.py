@@ -3,14 +3,8 @@
 import time
 import unittest
 
-import pytest
-
-pytest.importorskip(
-    "launch_testing",
-    reason="launch_testing is not installed (it comes with ROS 2, not as a wheel)",
-)
-
 import launch_testing.asserts
+import pytest
 from launch import LaunchDescription
 from launch_testing.actions import ReadyToTest
 from robot_listener import START_TIMEOUT_S, RobotListener, launch_file, process_of
@@ -51,9 +45,7 @@ class TestRobot(unittest.TestCase):
 
     def test_2_actions_come_at_100_hz(self):
         start_s = time.time()
-        time.sleep(10.0)  # the span that is measured
-        actions = self.robot.actions_between(start_s, start_s + 10.0)
-        assert 950 <= len(actions) <= 1050
+        assert self.robot.action_rate_hz(10.0) == pytest.approx(100.0, rel=0.05)
         assert self.robot.longest_silence_s(start_s, start_s + 10.0) <= 0.1
 
     def test_3_new_weights_reach_the_policy(self):

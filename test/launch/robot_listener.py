@@ -141,6 +141,12 @@ class RobotListener:
         """The actions that arrived in a span of time.time()."""
         return [action for at_s, action in list(self.actions) if start_s <= at_s <= end_s]
 
+    def action_rate_hz(self, duration_s: float) -> float:
+        """How many actions a second arrive from now on, measured over `duration_s`."""
+        start_s, end_s = time.time(), time.time() + duration_s
+        self.wait("a later action", lambda: self.actions[-1][0] > end_s, duration_s + 10.0)
+        return len(self.actions_between(start_s, end_s)) / duration_s
+
     def longest_silence_s(self, start_s: float, end_s: float) -> float:
         """The longest time without a PolicyAction in a span of time.time() [s]."""
         inside = [at_s for at_s, _ in list(self.actions) if start_s <= at_s <= end_s]

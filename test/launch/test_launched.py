@@ -20,6 +20,9 @@ from launch_testing.test_runner import LaunchTestRunner
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.demo.domain import domain_environment, free_domain
 
+SCENARIOS = ("conveyor_sim_scenario", "jetson_scenario", "two_robots_scenario")
+pytest.register_assert_rewrite("robot_listener", *SCENARIOS)
+
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -42,9 +45,9 @@ def own_domain(monkeypatch):
         yield
 
 
-@pytest.mark.parametrize("name", ["conveyor_sim", "jetson", "two_robots"])
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario(name):
-    module = importlib.import_module(f"{name}_scenario")
+    module = importlib.import_module(name)
     runner = LaunchTestRunner(LoadTestsFromPythonModule(module, name=module.__name__))
     runner.validate()
     results = runner.run().values()
@@ -69,7 +72,8 @@ def test_the_end_of_a_needed_node_ends_the_launch_file():
         nodes = {c.name(): c for c in psutil.Process(launched.pid).children(recursive=True)}
         nodes["lnn_inference"].kill()
         output, _ = launched.communicate(timeout=60.0)
-        assert "lnn_inference has ended" in output
+        assert "[lnn_inference-3] was required: shutting down" in output
+        assert launched.returncode == 0
         assert not any(node.is_running() for node in nodes.values())
     finally:
         if launched.poll() is None:
