@@ -1,36 +1,57 @@
 """Write docs/parameters.md from the nodes' own parameter tables; needs scripts/ros_env."""
 
 import importlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from liquid_adapt_ros.nodes.lifecycle import AUTOSTART
+from liquid_adapt_ros.nodes.lifecycle import COMMON_PARAMETERS
 from liquid_adapt_ros.nodes.parameters import Parameter
-from liquid_adapt_ros.tools.stack import STACK
+from liquid_adapt_ros.tools.stack import NODES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "parameters.md"
 HEADER = """\
 # Parameters
 
-Written by `scripts/write_parameter_docs.py` from the nodes' own tables. `config/conveyor_sim.yaml`
-sets the ones that are worth a look. Every value is checked against its range; a parameter that is
-not marked "start only" can be changed while the node runs, and takes effect at once.
-`use_sim_time` works in every node.
+Written by `scripts/write_parameter_docs.py` from the nodes' own tables. The files in `config/` set
+the ones that are worth a look. Every value is checked against its range. A name that a node does
+not have, in a file or on the command line, ends its start, with the nearest name.
+
+Parameters marked "running" can be changed while the node runs (`ros2 param set`) and take effect
+at once; the values of one request are all taken or none, and a refusal says why. `use_sim_time`
+works in every node.
 """
+
+
+def sections() -> dict[str, Sequence[Parameter]]:
+    """What is documented: title -> parameters."""
+    tables = {"Every node": COMMON_PARAMETERS}
+    for node in NODES:
+        module = importlib.import_module(f"liquid_adapt_ros.nodes.{node.executable}")
+        tables[node.name] = module.PARAMETERS
+    return tables
 
 
 def document() -> str:
     """The whole document as Markdown."""
-    sections = [HEADER, _section("Every node", [AUTOSTART])]
-    for node in STACK:
-        module = importlib.import_module(f"liquid_adapt_ros.nodes.{node.executable}")
-        sections.append(_section(node.name, module.PARAMETERS))
-    return "\n".join(sections)
+    return "\n".join([HEADER, *(_section(title, rows) for title, rows in sections().items())])
 
 
-def _section(title: str, rows: list[Parameter]) -> str:
-    lines = [f"## {title}", "", "| name | default | range | meaning |", "|---|---|---|---|"]
+def unit(row: Parameter) -> str:
+    """The units in the brackets of its description, such as `m/s`; empty if there are none."""
+    return ", ".join(re.findall(r"\[([^\[\]]+)\]", row.description))
+
+
+def _section(title: str, rows: Sequence[Parameter]) -> str:
+    lines = [
+        f"## {title}",
+        "",
+        "| name | default | unit | range | set | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
-        f"| `{row.name}` | {_value(row.default)} | {_range(row)} | {_meaning(row)} |"
+        f"| `{row.name}` | {_value(row.default)} | {unit(row)} | {_range(row)} "
+        f"| {'at start' if row.read_only else 'running'} | {row.description} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"
@@ -38,7 +59,7 @@ def _section(title: str, rows: list[Parameter]) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(f"{element:g}" for element in value) + "]"
+        return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value) or '""'
@@ -49,10 +70,6 @@ def _range(row: Parameter) -> str:
         return ", ".join(row.choices)
     bounds = [row.minimum, row.maximum]
     return "" if bounds == [None, None] else " to ".join(f"{bound:g}" for bound in bounds)
-
-
-def _meaning(row: Parameter) -> str:
-    return row.description + (" Start only." if row.read_only else "")
 
 
 if __name__ == "__main__":

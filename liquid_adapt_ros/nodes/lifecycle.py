@@ -24,8 +24,10 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from liquid_adapt_ros.nodes.cpu_cores import keep_to_cores, parse_cores
 from liquid_adapt_ros.nodes.diagnostics import Diagnostics
 from liquid_adapt_ros.nodes.parameters import Parameter, ParameterTable
+from liquid_adapt_ros.nodes.start_order import WaitForActive
 
 AUTOSTART = Parameter(
     "autostart",
@@ -33,6 +35,20 @@ AUTOSTART = Parameter(
     "True: configure and activate at start. False: wait for a lifecycle manager.",
     read_only=True,
 )
+START_AFTER = Parameter(
+    "start_after",
+    "",
+    "With autostart: activate only when the node of this name is active; empty: at once.",
+    read_only=True,
+)
+CPU_CORES = Parameter(
+    "cpu_cores",
+    "",
+    "Processor cores that the process keeps to, such as 0,2-3; empty: all.",
+    read_only=True,
+)
+# What every node has.
+COMMON_PARAMETERS = (AUTOSTART, START_AFTER, CPU_CORES)
 # Errors that a message explains well enough; anything else is logged with its traceback.
 _EXPLAINED = (ValueError, OSError, RuntimeError)
 
@@ -42,13 +58,15 @@ class ManagedNode(LifecycleNode):
 
     Arguments:
         name: the node's default name.
-        table: its parameters; `autostart` is added.
+        table: its parameters; COMMON_PARAMETERS are added.
         **node_options: passed to rclpy's Node (namespace, parameter_overrides, ...).
     """
 
     def __init__(self, name: str, table: Sequence[Parameter], **node_options: Any) -> None:
         super().__init__(name, **node_options)
-        self.parameters = ParameterTable(self, (AUTOSTART, *table), self.parameters_changed)
+        self.parameters = ParameterTable(
+            self, (*COMMON_PARAMETERS, *table), self.parameters_changed
+        )
         self.diagnostics = Diagnostics(self)
         self.is_active = False
 
@@ -168,6 +186,7 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = factory()
+        _keep_to_cores(node)
     except (ValueError, InvalidParameterTypeException, InvalidParameterValueException) as error:
         print(f"bad parameter: {error}", file=sys.stderr)
         rclpy.try_shutdown()
@@ -177,12 +196,14 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     stop.wake_by(lambda: executor.create_task(lambda: None))
     exit_code = 0
     try:
-        if node.parameters["autostart"] and not _start(node):
-            return 1
+        if node.parameters["autostart"]:
+            _start(node)
         while not stop:
             executor.spin_once()
     except ExternalShutdownException:
         pass
+    except _NotStarted:
+        exit_code = 1
     except Exception:
         node.get_logger().fatal(traceback.format_exc())
         exit_code = 1
@@ -196,6 +217,26 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
     return exit_code
 
 
-def _start(node: ManagedNode) -> bool:
-    success = TransitionCallbackReturn.SUCCESS
-    return node.trigger_configure() == success and node.trigger_activate() == success
+def _keep_to_cores(node: ManagedNode) -> None:
+    wanted = parse_cores(node.parameters["cpu_cores"])
+    if missing := keep_to_cores(wanted):
+        names = ", ".join(map(str, sorted(missing)))
+        node.get_logger().warning(f"cpu_cores: no core {names} is online here")
+
+
+class _NotStarted(Exception):
+    """A transition at start failed; the node has said why."""
+
+
+def _start(node: ManagedNode) -> None:
+    if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+        raise _NotStarted
+    if earlier := node.parameters["start_after"]:
+        WaitForActive(node, earlier, lambda: _activate(node))
+    else:
+        _activate(node)
+
+
+def _activate(node: ManagedNode) -> None:
+    if not node.is_active and node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+        raise _NotStarted

@@ -10,9 +10,11 @@ A node lists its parameters as `Parameter` rows (name, default, description, ran
     parameters = ParameterTable(node, TABLE)
     parameters['rate_hz']
 
-Either all the values of one request are taken over or none, and a refusal names the reason.
+Either all the values of one request are taken over or none, and a refusal names the reason. What
+the start sets (parameter file, command line) must exist: a misspelt name is an error.
 """
 
+import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +115,8 @@ class ParameterTable(Mapping[str, Any]):
             refuse the whole request with that reason (before applying anything).
 
     Raises:
-        ValueError: a value given at start is outside its range; names parameter and reason.
+        ValueError: the start sets a parameter that the node does not have, or a value outside its
+            range; names the parameter and the reason, or the parameter with the nearest name.
         rclpy.exceptions.InvalidParameterTypeException, InvalidParameterValueException: the same
             when rclpy finds it first.
     """
@@ -127,6 +130,7 @@ class ParameterTable(Mapping[str, Any]):
         self._rows = {row.name: row for row in table}
         self._values: dict[str, Any] = {}
         self._changed = changed
+        self._refuse_unknown(node)
         for row in table:
             default = list(row.default) if isinstance(row.default, tuple) else row.default
             declared = node.declare_parameter(row.name, default, row.descriptor())
@@ -144,6 +148,14 @@ class ParameterTable(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def _refuse_unknown(self, node: Any) -> None:
+        # rclpy has resolved files, wildcards and namespaces by now, but offers no public access.
+        given = node._parameter_overrides
+        unknown = [n for n in given if n not in self._rows and not node.has_parameter(n)]
+        if unknown:
+            known = [*self._rows, "use_sim_time"]
+            raise ValueError("; ".join(_unknown(name, known) for name in sorted(unknown)))
+
     def _on_set(self, requested: Sequence[Any]) -> SetParametersResult:
         changes = {p.name: _frozen(p.value) for p in requested if p.name in self._rows}
         reasons = [reason for n, v in changes.items() if (reason := self._rows[n].refusal(v))]
@@ -156,6 +168,11 @@ class ParameterTable(Mapping[str, Any]):
             return SetParametersResult(successful=False, reason=str(error))
         self._values.update(changes)
         return SetParametersResult(successful=True)
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"there is no parameter {name}; the nearest is {nearest}"
 
 
 def _frozen(value: Any) -> Value:

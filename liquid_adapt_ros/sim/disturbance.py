@@ -27,10 +27,10 @@ class Disturbances:
     )
     camera_rotation_rad: Vector3 = field(
         default=(0.0, 0.0, 0.0),
-        metadata=_about(-0.5, 0.5, "camera bump: rotation vector in its optical frame, rad"),
+        metadata=_about(-0.5, 0.5, "camera bump: rotation vector in its optical frame [rad]"),
     )
     camera_translation_m: Vector3 = field(
-        default=(0.0, 0.0, 0.0), metadata=_about(-0.3, 0.3, "camera bump: shift in base_link, m")
+        default=(0.0, 0.0, 0.0), metadata=_about(-0.3, 0.3, "camera bump: shift in base_link [m]")
     )
     depth_scale: float = field(
         default=1.0, metadata=_about(0.5, 2.0, "factor on the measured depth")
@@ -43,22 +43,22 @@ class Disturbances:
         metadata=_about(0.2, 2.0, "factors on the light's red, green and blue"),
     )
     payload_mass_kg: float = field(
-        default=0.0, metadata=_about(0.0, 5.0, "mass added at the tool, kg")
+        default=0.0, metadata=_about(0.0, 5.0, "mass added at the tool [kg]")
     )
     joint_encoder_offset_rad: tuple[float, ...] = field(
         default=(0.0,) * 6,
-        metadata=_about(-0.5, 0.5, "added to the measured joint positions, rad"),
+        metadata=_about(-0.5, 0.5, "added to the measured joint positions [rad]"),
     )
     imu_acceleration_bias_m_s2: Vector3 = field(
         default=(0.0, 0.0, 0.0),
-        metadata=_about(-10.0, 10.0, "added to the acceleration, IMU frame, m/s^2"),
+        metadata=_about(-10.0, 10.0, "added to the acceleration, IMU frame [m/s^2]"),
     )
     imu_angular_velocity_bias_rad_s: Vector3 = field(
         default=(0.0, 0.0, 0.0),
-        metadata=_about(-2.0, 2.0, "added to the angular velocity, IMU frame, rad/s"),
+        metadata=_about(-2.0, 2.0, "added to the angular velocity, IMU frame [rad/s]"),
     )
     camera_latency_s: float = field(
-        default=0.0, metadata=_about(0.0, 1.0, "added to the camera's own latency, s")
+        default=0.0, metadata=_about(0.0, 1.0, "added to the camera's own latency [s]")
     )
 
     def __post_init__(self) -> None:

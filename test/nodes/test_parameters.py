@@ -75,6 +75,23 @@ def test_bad_values_at_start_are_refused_by_name(context, overrides):
         make(**overrides)
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("rate", "rate_hz"), ("limit", "limit_m"), ("use_simtime", "use_sim_time"), ("xyz", "")],
+)
+def test_a_parameter_that_does_not_exist_is_an_error_that_names_the_nearest(
+    context, name, nearest
+):
+    message = f"^there is no parameter {name}; the nearest is {nearest}"
+    with pytest.raises(ValueError, match=message):
+        make(**{name: 1.0})
+
+
+def test_every_parameter_that_does_not_exist_is_named(context):
+    with pytest.raises(ValueError, match=r"no parameter mod; .* mode; .*no parameter rats;"):
+        make(mod=1.0, rats=1.0, limit_m=0.25)
+
+
 def test_a_request_is_taken_whole_or_not_at_all(context):
     node, table = make()
     assert request(node, limit_m=0.75, gains=[2.0, 2.0]).successful

@@ -20,7 +20,7 @@ from liquid_adapt_ros.tools.demo.recording import Recording
 from liquid_adapt_ros.tools.demo.report import Report, RunConditions, make_report
 from liquid_adapt_ros.tools.demo.score import applied_updates, score
 from liquid_adapt_ros.tools.demo.stack_processes import NodeProcess, StackProcesses
-from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, parameter_file
+from liquid_adapt_ros.tools.stack import SIMULATOR, STACK, model_parameters, parameter_file
 
 REPORT_NAME, PICTURE_NAME = "report.json", "report.png"
 # What each step of the start may take.
@@ -62,11 +62,6 @@ class RunSettings:
         """The weights that the nodes start with."""
         return self.models / "conveyor_policy.safetensors"
 
-    @property
-    def encoder_file(self) -> Path:
-        """The camera encoder."""
-        return self.models / "conveyor_encoder.onnx"
-
 
 def run(settings: RunSettings) -> Report:
     """Run the stack once and write report.json and report.png into settings.out.
@@ -100,14 +95,12 @@ def _start(settings: RunSettings, stack: StackProcesses, recorder: Recorder) -> 
 
     Until then the simulator waits unconfigured, so that every run begins at its first tick.
     """
-    weights = {"model_file": settings.policy_file}
-    encoder = {"encoder_file": settings.encoder_file}
-    world = {"seed": settings.seed, "scenario": settings.scenario_file, "autostart": False}
-    overrides = {
-        "conveyor_sim": world,
-        "sensor_fusion": {**weights, **encoder, "rate_hz": settings.rate_hz},
-        "lnn_inference": weights,
-        "online_trainer": weights,
+    overrides = model_parameters(settings.models)
+    overrides["sensor_fusion"] |= {"rate_hz": settings.rate_hz}
+    overrides["conveyor_sim"] = {
+        "seed": settings.seed,
+        "scenario": settings.scenario_file,
+        "autostart": False,
     }
     for node in STACK:
         stack.start(node, parameter_file(), overrides[node.name])

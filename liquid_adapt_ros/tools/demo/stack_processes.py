@@ -12,7 +12,7 @@ from types import TracebackType
 
 import psutil
 
-from liquid_adapt_ros.tools.stack import StackNode, node_command
+from liquid_adapt_ros.tools.stack import ENVIRONMENT, StackNode, node_command
 
 # What a node may take to end after each signal [s].
 _PATIENCE_S = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
@@ -52,7 +52,8 @@ class StackProcesses:
 
     def __init__(self, log_folder: Path, environment: Mapping[str, str]):
         self.log_folder = log_folder
-        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
+        own = {"PYTHONUNBUFFERED": "1"}
+        self._environment = {**os.environ, **ENVIRONMENT, **environment, **own}
         self._running: list[NodeProcess] = []
         log_folder.mkdir(parents=True, exist_ok=True)
 
