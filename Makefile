@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench pretrain clean
+.PHONY: help setup build demo test lint bench adaptation pretrain clean
 
 # Where the tests look: a file, a folder, or pytest's own options.
 TEST ?= test
@@ -35,6 +35,10 @@ bench: build  ## our networks against ncps, torchdiffeq and torch, in out/bench 
 	@scripts/setup_bench
 	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.bench \
 		$(if $(OUT),--out $(OUT))
+
+adaptation: build  ## how well it learns, on recorded streams (an hour); QUICK=1 OUT= ARGS="--help"
+	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.adaptation \
+		$(if $(QUICK),--quick) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 pretrain: build  ## train encoder and policy on simulated episodes, write models/; ARGS="--help"
 	@scripts/ros_env python -m liquid_adapt_ros.tools.pretrain $(ARGS)

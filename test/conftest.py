@@ -10,6 +10,9 @@ source folder would come before the package that was built and installed.
                  package as a process and returns a RunningNode: wait_for_output(text), output(),
                  stop() -> exit code, wait() -> exit code, process (with its pid). What still runs
                  at the end of the test is stopped: SIGINT first, a kill when that is not enough.
+    exported_model
+                 The shipped model as export_model writes it, once for all tests: an ExportedModel
+                 with `folder` and `output`.
 """
 
 import os
@@ -18,6 +21,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -41,14 +45,36 @@ def ros_domain() -> Iterator[int]:
         yield domain
 
 
+def executable_path(name: str) -> Path:
+    """Where an executable of the installed package is."""
+    from ament_index_python.packages import get_package_prefix
+
+    return Path(get_package_prefix("liquid_adapt_ros")) / "lib" / "liquid_adapt_ros" / name
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """What export_model wrote for the shipped model, and what it printed."""
+
+    folder: Path
+    output: str
+
+
+@pytest.fixture(scope="session")
+def exported_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """See the top of this file."""
+    folder = tmp_path_factory.mktemp("exported")
+    command = [str(executable_path("export_model")), "--out", str(folder), "--seconds", "1.5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ExportedModel(folder, done.stdout)
+
+
 class RunningNode:
     """One executable of the package, running, with its output (stdout and stderr) collected."""
 
     def __init__(self, executable: str, parameters: Mapping[str, object]) -> None:
-        from ament_index_python.packages import get_package_prefix
-
-        prefix = Path(get_package_prefix("liquid_adapt_ros"))
-        command = [str(prefix / "lib" / "liquid_adapt_ros" / executable), "--ros-args"]
+        command = [str(executable_path(executable)), "--ros-args"]
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ["-p", f"{name}:={text}"]

@@ -1,11 +1,11 @@
 """Action labels: what a planner wanted at the time of a sample."""
 
-from collections import deque
+from bisect import bisect_left
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from liquid_adapt_ros.adaptation.window import NANOSECONDS
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 
 
 class CommandHistory:
@@ -21,8 +21,8 @@ class CommandHistory:
         self._size = size
         self._tolerance_ns = round(tolerance_s * NANOSECONDS)
         self._history_ns = round(history_s * NANOSECONDS)
-        self._stamps_ns: deque[int] = deque()
-        self._commands: deque[NDArray[np.float64]] = deque()
+        self._stamps_ns: list[int] = []
+        self._commands: list[NDArray[np.float64]] = []
 
     def observe(self, stamp_ns: int, command: ArrayLike) -> None:
         """Take the command (size,) of `stamp_ns`; NaN marks a value the planner left open.
@@ -39,23 +39,23 @@ class CommandHistory:
             )
         self._stamps_ns.append(stamp_ns)
         self._commands.append(values)
-        while stamp_ns - self._stamps_ns[0] > self._history_ns:
-            self._stamps_ns.popleft()
-            self._commands.popleft()
+        kept = bisect_left(self._stamps_ns, stamp_ns - self._history_ns)
+        del self._stamps_ns[:kept], self._commands[:kept]
 
     def at(self, stamps_ns: ArrayLike) -> NDArray[np.float64]:
         """Commands (N, size) of samples at `stamps_ns` (N,); NaN where there is none."""
         wanted = np.asarray(stamps_ns, np.int64)
         found = np.full((len(wanted), self._size), np.nan)
-        if not self._stamps_ns:
-            return found
-        stamps = np.array(self._stamps_ns, np.int64)
-        after = np.searchsorted(stamps, wanted).clip(0, len(stamps) - 1)
-        before = (after - 1).clip(0)
-        is_before = np.abs(wanted - stamps[before]) <= np.abs(wanted - stamps[after])
-        nearest = np.where(is_before, before, after)
-        close = np.abs(wanted - stamps[nearest]) <= self._tolerance_ns
-        found[close] = np.array(self._commands)[nearest[close]]
+        for row, stamp_ns in enumerate(wanted.tolist()):
+            after = bisect_left(self._stamps_ns, stamp_ns)
+            near = [place for place in (after - 1, after) if 0 <= place < len(self._stamps_ns)]
+            nearest = min(
+                near, key=lambda place: abs(stamp_ns - self._stamps_ns[place]), default=None
+            )
+            if nearest is None:
+                continue
+            if abs(stamp_ns - self._stamps_ns[nearest]) <= self._tolerance_ns:
+                found[row] = self._commands[nearest]
         return found
 
     def clear(self) -> None:

@@ -7,9 +7,12 @@ picked or leaves; a label across such a change would teach a jump that no dynami
 before", because the picture in a sample is some 10 ms old: what became the target after the
 picture was taken can't be known from it.
 
-Detections carry no identity, so a change shows as a break of the track: a time without
-detections, or a jump further than an object can move (objects enter the belt at least 0.45 m
-apart, a detection interval on a belt of 0.5 m/s moves one by 0.025 m).
+Detections carry no identity, and a detector errs. A detection that breaks with the track (further
+off than an object can move) is a suspect: if the next one goes on where the track was, the suspect
+was an outlier and is forgotten; if the next one goes on from the suspect, a new object is tracked
+from there. A detector that repeats the position of a moving object to the last bit is stuck.
+A break by less than objects lie apart is no other object, but the detector's own jump: what it
+says from then on is not believed until it jumps back, or for `distrust_s` at most.
 """
 
 from collections import deque
@@ -18,7 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from liquid_adapt_ros.adaptation.window import NANOSECONDS
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
+
+# An object is moving from this speed on, whatever the detector's noise.
+_STUCK_SPEED_M_S = 0.03
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,21 @@ class TrackLimits:
         max_gap_s: longest time between two detections of one track [s].
         max_speed_m_s: highest speed of an object in the base frame, the robot's own motion
             included [m/s].
-        jump_margin_m: what detector noise adds to the distance of two detections [m].
+        jump_margin_m: what detector noise adds to that, and how far an object that has been
+            followed for `velocity_span_s` can be from where its velocity takes it [m].
+        velocity_span_s: time over which an object's velocity is measured [s].
+        smallest_spacing_m: a jump of less than this can't be to another object [m].
+        distrust_s: how long labels are refused after such a jump, unless it is undone [s].
         seen_before_s: how long before a sample its object must have been observed already; the
             age that the picture in a sample can have [s].
     """
 
     max_gap_s: float = 0.15
-    max_speed_m_s: float = 1.0
-    jump_margin_m: float = 0.05
+    max_speed_m_s: float = 0.6
+    jump_margin_m: float = 0.02
+    velocity_span_s: float = 0.25
+    smallest_spacing_m: float = 0.12
+    distrust_s: float = 6.0
     seen_before_s: float = 0.1
 
 
@@ -54,6 +67,13 @@ class HindsightLabels:
     known: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class _Detection:
+    stamp_ns: int
+    position: NDArray[np.float64]
+    track: int
+
+
 class ObjectTrack:
     """Detections of the target, cut into tracks of one object each.
 
@@ -65,14 +85,17 @@ class ObjectTrack:
     def __init__(self, limits: TrackLimits, history_s: float):
         self.limits = limits
         self._history_ns = round(history_s * NANOSECONDS)
-        self._stamps_ns: deque[int] = deque()
-        self._positions: deque[NDArray[np.float64]] = deque()
-        self._tracks: deque[int] = deque()
+        self.clear()
 
     @property
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest detection [ns], None before the first."""
-        return self._stamps_ns[-1] if self._stamps_ns else None
+    def settled_ns(self) -> int:
+        """Up to when it is decided what was observed [ns]; the newest detection may be suspect."""
+        return self._kept[-1].stamp_ns if self._kept else -NANOSECONDS
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether what the detector says now can be believed."""
+        return self._jump is None
 
     def observe(self, stamp_ns: int, position: ArrayLike) -> None:
         """Take a detection: `position` (3,) in the base frame at `stamp_ns` [m].
@@ -84,17 +107,15 @@ class ObjectTrack:
         point = np.asarray(position, np.float64)
         if point.shape != (3,) or not np.isfinite(point).all():
             raise ValueError(f"a detection needs three finite coordinates, got {position}")
-        if self._stamps_ns and stamp_ns <= self._stamps_ns[-1]:
+        if self._newest_ns is not None and stamp_ns <= self._newest_ns:
             raise ValueError(
-                f"detection at {stamp_ns} ns is not later than the one at {self._stamps_ns[-1]} ns"
+                f"detection at {stamp_ns} ns is not later than the one at {self._newest_ns} ns"
             )
-        track = self._continued_track(stamp_ns, point)
-        self._stamps_ns.append(stamp_ns)
-        self._positions.append(point)
-        self._tracks.append(track)
-        while stamp_ns - self._stamps_ns[0] > self._history_ns:
-            for column in (self._stamps_ns, self._positions, self._tracks):
-                column.popleft()
+        self._newest_ns = stamp_ns
+        repeated = self._last_point is not None and bool((point == self._last_point).all())
+        self._last_point = point
+        if not (repeated and self._speed_m_s() > _STUCK_SPEED_M_S):
+            self._place(stamp_ns, point)
 
     def labels(self, stamps_ns: ArrayLike, horizon_s: float) -> HindsightLabels:
         """Labels for samples at `stamps_ns` (N,) one `horizon_s` ahead."""
@@ -102,37 +123,122 @@ class ObjectTrack:
         then = now + round(horizon_s * NANOSECONDS)
         position = np.full((len(now), 3), np.nan)
         known = np.zeros(len(now), np.bool_)
-        if not self._stamps_ns:
+        if not self._kept:
             return HindsightLabels(position, known)
-        stamps = np.array(self._stamps_ns, np.int64)
-        tracks = np.array(self._tracks)
+        stamps = np.array([item.stamp_ns for item in self._kept], np.int64)
+        tracks = np.array([item.track for item in self._kept])
         seen = now - round(self.limits.seen_before_s * NANOSECONDS)
         before = np.searchsorted(stamps, seen, "right") - 1
         after = np.searchsorted(stamps, then, "left")
         known = (before >= 0) & (after < len(stamps))
-        # Track numbers only rise: equal at both ends means equal in between.
-        known[known] = tracks[before[known]] == tracks[after[known]]
+        # Track numbers only rise: equal at both ends means equal in between; below 0: distrusted.
+        same = tracks[before[known]] == tracks[after[known]]
+        known[known] = same & (tracks[after[known]] >= 0)
         position[known] = self._interpolate(stamps, then[known], after[known])
         return HindsightLabels(position, known)
 
     def clear(self) -> None:
         """Forget every detection."""
-        for column in (self._stamps_ns, self._positions, self._tracks):
-            column.clear()
+        self._kept: deque[_Detection] = deque()
+        self._suspect: tuple[int, NDArray[np.float64]] | None = None
+        self._last_point: NDArray[np.float64] | None = None
+        self._newest_ns: int | None = None
+        self._track = 0
+        self._jump: NDArray[np.float64] | None = None
+        self._jumped_ns = 0
 
-    def _continued_track(self, stamp_ns: int, point: NDArray[np.float64]) -> int:
-        if not self._stamps_ns:
-            return 0
-        elapsed_s = (stamp_ns - self._stamps_ns[-1]) / NANOSECONDS
-        distance_m = float(np.linalg.norm(point - self._positions[-1]))
+    def _place(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
+        if not self._kept:
+            self._keep(stamp_ns, point)
+            return
+        last = self._kept[-1]
+        if self._goes_on(stamp_ns, point):
+            self._suspect = None
+        elif self._suspect is not None and self._follows(*self._suspect, stamp_ns, point):
+            self._begin_track(*self._suspect)
+            self._suspect = None
+        elif (stamp_ns - last.stamp_ns) / NANOSECONDS > self.limits.max_gap_s:
+            self._begin_track(stamp_ns, point)
+            self._suspect = None
+            return
+        else:
+            self._suspect = (stamp_ns, point)
+            return
+        self._keep(stamp_ns, point)
+
+    def _begin_track(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
+        """A new object, or the detector has jumped, or jumped back."""
+        jump = point - self._expected(stamp_ns)
+        unbroken = stamp_ns - self._kept[-1].stamp_ns <= self.limits.max_gap_s * NANOSECONDS
+        if self._jump is None:
+            if unbroken and np.linalg.norm(jump) < self.limits.smallest_spacing_m:
+                self._jump, self._jumped_ns = jump, stamp_ns
+        elif np.linalg.norm(self._jump + jump) < 2.0 * self.limits.jump_margin_m:
+            self._jump = None
+        self._track += 1
+        self._keep(stamp_ns, point)
+
+    def _expected(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Where the object tracked should be, if its velocity is known; else where it was."""
+        last, velocity = self._kept[-1], self._velocity_m_s()
+        if velocity is None:
+            return last.position
+        return last.position + velocity * ((stamp_ns - last.stamp_ns) / NANOSECONDS)
+
+    def _keep(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
+        if (stamp_ns - self._jumped_ns) / NANOSECONDS > self.limits.distrust_s:
+            self._jump = None
+        track = self._track if self._jump is None else -1 - self._track
+        self._kept.append(_Detection(stamp_ns, point, track))
+        while stamp_ns - self._kept[0].stamp_ns > self._history_ns:
+            self._kept.popleft()
+
+    def _goes_on(self, stamp_ns: int, point: NDArray[np.float64]) -> bool:
+        """Whether the object tracked can be seen at this place now."""
+        last = self._kept[-1]
+        if not self._follows(last.stamp_ns, last.position, stamp_ns, point):
+            return False
+        if self._velocity_m_s() is None:
+            return True
+        off_m = float(np.linalg.norm(point - self._expected(stamp_ns)))
+        return off_m <= self.limits.jump_margin_m
+
+    def _velocity_m_s(self) -> NDArray[np.float64] | None:
+        """Of the object tracked, (3,); None while it has not been followed for long enough."""
+        if not self._kept:
+            return None
+        last = first = self._kept[-1]
+        span_ns = round(self.limits.velocity_span_s * NANOSECONDS)
+        for item in reversed(self._kept):
+            if item.track != last.track or last.stamp_ns - item.stamp_ns > span_ns:
+                break
+            first = item
+        elapsed_ns = last.stamp_ns - first.stamp_ns
+        if 2 * elapsed_ns < span_ns:
+            return None
+        return (last.position - first.position) / (elapsed_ns / NANOSECONDS)
+
+    def _speed_m_s(self) -> float:
+        velocity = self._velocity_m_s()
+        return 0.0 if velocity is None else float(np.linalg.norm(velocity))
+
+    def _follows(
+        self,
+        before_ns: int,
+        before: NDArray[np.float64],
+        stamp_ns: int,
+        point: NDArray[np.float64],
+    ) -> bool:
+        """Whether an object seen at one place can be the one seen at another later."""
+        elapsed_s = (stamp_ns - before_ns) / NANOSECONDS
         reach_m = self.limits.max_speed_m_s * elapsed_s + self.limits.jump_margin_m
-        same = elapsed_s <= self.limits.max_gap_s and distance_m <= reach_m
-        return self._tracks[-1] if same else self._tracks[-1] + 1
+        distance_m = float(np.linalg.norm(point - before))
+        return elapsed_s <= self.limits.max_gap_s and distance_m <= reach_m
 
     def _interpolate(
         self, stamps: NDArray[np.int64], then: NDArray[np.int64], after: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        positions = np.array(self._positions)
+        positions = np.array([item.position for item in self._kept])
         before = np.searchsorted(stamps, then, "right") - 1
         span = np.maximum(stamps[after] - stamps[before], 1)
         share = ((then - stamps[before]) / span)[:, None]

@@ -1,73 +1,62 @@
-"""What the trainer knows of the running robot: the stream, its labels, and the live score.
+"""The engine on a robot: fused states, detections and a planner's commands become labels.
 
-The learner turns observations into labelled windows; training on them and passing on the result
-are others' business, so that they can happen in another thread.
+Units, the meaning of the outputs and the delay of the labels are known here; learning is not.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.desired_action import CommandHistory
+from liquid_adapt_ros.adaptation.engine import AdaptationEngine, Prediction
+from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
 from liquid_adapt_ros.adaptation.prequential import PrequentialScore
-from liquid_adapt_ros.adaptation.trainer import LabelledWindow
-from liquid_adapt_ros.adaptation.window import NANOSECONDS, SlidingWindow, Window
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
+from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.spec import PolicySpec
 
-# Detections and commands are kept this much longer than window and horizon, for late ones.
-HISTORY_MARGIN_S = 1.0
+# Detections and commands are kept this much longer than the horizon, for late ones.
+HISTORY_MARGIN_S = 2.0
 # Stamps further apart than this belong to different clocks: a detection that far ahead of the
 # newest state is refused, a state that far behind it starts a new stream.
 CLOCK_TOLERANCE_S = 1.0
 
 
-class Output(Protocol):
-    """What the learner reads of a network's answer: position (3,) [m], and whether finite."""
+@dataclass(frozen=True)
+class LearnerSettings:
+    """What belongs to a label and a score.
 
-    position: NDArray[np.float32]
-    finite: bool
+    Attributes:
+        command_tolerance_s: how far a planner's command may be from its sample [s].
+        score_span_s: length of the sliding score [s].
+        position_weight, action_weight: how much errors of position and of action count in
+            training, in units of their standard deviations.
+        track: what one object can do between two detections.
+        engine: settings of learning.
+    """
 
-
-class Engine(Protocol):
-    """A network that is stepped sample by sample; runtime.engine.StreamingPolicy is one."""
-
-    hidden_state: NDArray[np.float32]
-
-    def step(self, features: NDArray[np.float32], dt_s: float) -> Output: ...
-
-    def swap(self, params: Mapping[str, NDArray[np.float32]]) -> None: ...
-
-    def reset(self) -> None: ...
-
-
-class NotReady(Exception):
-    """There is nothing to train on yet; the text is the reason."""
+    command_tolerance_s: float = 0.006
+    score_span_s: float = 5.0
+    position_weight: float = 1.0
+    action_weight: float = 0.1
+    track: TrackLimits = field(default_factory=TrackLimits)
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
 
 @dataclass(frozen=True)
-class LearnerSettings:
-    """What belongs to a window, a label and a score.
+class Predictions:
+    """Positions (3,) [m] of the target one horizon ahead, as two networks predict them.
 
-    Attributes:
-        window_s: length of the window [s].
-        max_gap_s: longest time between two samples of one window [s]; the trainer makes one
-            solver step of it.
-        min_labelled_samples: samples with a known position that a window needs.
-        command_tolerance_s: how far a planner's command may be from its sample [s].
-        score_span_s: length of the sliding score [s].
-        track: what one object can do between two detections.
+    outputs: all that they said, in their own units.
     """
 
-    window_s: float = 2.0
-    max_gap_s: float = 0.025
-    min_labelled_samples: int = 25
-    command_tolerance_s: float = 0.006
-    score_span_s: float = 5.0
-    track: TrackLimits = field(default_factory=TrackLimits)
+    adapted: NDArray[np.float64]
+    frozen: NDArray[np.float64]
+    outputs: Prediction
 
 
 class OnlineLearner:
@@ -75,61 +64,60 @@ class OnlineLearner:
 
     Args:
         spec: the policy's sizes.
-        norm: its fixed tensors.
-        adapted: a network that gets the weights that fly; its states start the windows.
-        frozen: a network that keeps the shipped weights: the baseline of the score.
-        settings: what belongs to a window, a label and a score.
-
-    Raises:
-        ValueError: max_gap_s is too long for one stable step of the solver.
+        params, norm: the shipped model's tensors.
+        nominal: what it shall not forget; None: unknown.
+        settings: see there.
+        seed: decides which windows are replayed.
     """
 
     def __init__(
         self,
         spec: PolicySpec,
+        params: Params,
         norm: Mapping[str, NDArray[np.float32]],
-        adapted: Engine,
-        frozen: Engine,
+        nominal: NominalSet | None,
         settings: LearnerSettings,
+        seed: int = 0,
     ):
         self._spec = spec
-        self._norm = norm
-        self._adapted = adapted
-        self._frozen = frozen
-        self._settings = settings
-        self._newest_ns: int | None = None
-        spec.network.check_step(settings.max_gap_s)
-        capacity = max(1, round(settings.window_s / spec.step_s))
-        self._window = SlidingWindow(capacity, spec.features, spec.hidden, settings.max_gap_s)
-        history_s = settings.window_s + spec.horizon_s + HISTORY_MARGIN_S
+        self._mean = norm["norm.output_mean"].astype(np.float64)
+        self._scale = norm["norm.output_scale"].astype(np.float64)
+        self._slices = spec.layout.slices()
+        weight = np.full(spec.outputs, settings.action_weight)
+        weight[self._slices["position"]] = settings.position_weight
+        self.engine = AdaptationEngine(
+            spec.network, params, nominal, settings.engine, weight, seed
+        )
+        history_s = spec.horizon_s + HISTORY_MARGIN_S
         self._track = ObjectTrack(settings.track, history_s)
         joints = spec.layout.joint_velocity
         tolerance_s = settings.command_tolerance_s
+        self._tolerance_ns = round(tolerance_s * NANOSECONDS)
         self._joint_commands = CommandHistory(joints + 1, tolerance_s, history_s)
         self._base_commands = CommandHistory(spec.layout.base, tolerance_s, history_s)
+        self._newest_ns: int | None = None
+        # Stamps of samples that wait for a position, for a joint and for a base command.
+        capacity = round(history_s / spec.step_s)
+        self._unplaced, self._unmoved, self._undriven = (deque(maxlen=capacity) for _ in range(3))
         self.score = PrequentialScore(spec.horizon_s, settings.score_span_s)
 
-    def observe_state(self, stamp_ns: int, features: ArrayLike, usable: bool) -> None:
+    def observe_state(self, stamp_ns: int, features: ArrayLike, usable: bool) -> Predictions:
         """Step both networks with a fused state (F,); `usable`: whether to learn from it.
 
         Raises:
             ValueError: wrong length, not finite, or not newer than the newest state.
         """
-        values = np.asarray(features, np.float32)
-        if values.shape != (self._spec.features,):
-            raise ValueError(f"{values.size} features, expected {self._spec.features}")
-        if not np.isfinite(values).all():
-            raise ValueError("features are not finite")
-        dt_s = self._step_to(stamp_ns)
-        hidden_state = self._adapted.hidden_state
-        adapted = self._adapted.step(values, dt_s)
-        frozen = self._frozen.step(values, dt_s)
-        if dt_s <= self._settings.max_gap_s:
-            self._window.append(stamp_ns, dt_s, values, usable and adapted.finite, hidden_state)
-        else:
-            self._window.clear()  # the next sample starts a new one
-        if usable and frozen.finite:
-            self.score.predict_frozen(stamp_ns, frozen.position)
+        newest = self._newest_ns
+        if newest is not None and newest - stamp_ns > CLOCK_TOLERANCE_S * NANOSECONDS:
+            self.forget()
+        said = self.engine.observe(stamp_ns, features, usable)
+        self._newest_ns = stamp_ns
+        adapted, frozen = (self._position(outputs) for outputs in (said.adapted, said.frozen))
+        if usable and said.finite:
+            for waiting in (self._unplaced, self._unmoved, self._undriven):
+                waiting.append(stamp_ns)
+            self.score.predict_frozen(stamp_ns, frozen)
+        return Predictions(adapted, frozen, said)
 
     def observe_prediction(self, stamp_ns: int, position: ArrayLike) -> None:
         """Note the position (3,) [m] that was published for the state at `stamp_ns`.
@@ -140,14 +128,20 @@ class OnlineLearner:
         self.score.predict_adapted(stamp_ns, position)
 
     def observe_object(self, stamp_ns: int, position: ArrayLike) -> None:
-        """Take a detection (3,) of the target in the base frame [m], and score what it settles.
+        """Take a detection (3,) of the target in the base frame [m], and what it settles.
 
         Raises:
             ValueError: not three finite coordinates, not newer, or ahead of the states.
         """
-        if self._has_begun(stamp_ns):
-            self._track.observe(stamp_ns, position)
-            self.score.settle(self._track)
+        if not self._has_begun(stamp_ns):
+            return
+        self._track.observe(stamp_ns, position)
+        horizon_ns = round(self._spec.horizon_s * NANOSECONDS)
+        settled = _taken_until(self._unplaced, self._track.settled_ns - horizon_ns)
+        labels = self._track.labels(settled, self._spec.horizon_s)
+        known = labels.known
+        self._label(np.array(settled)[known], ("position",), labels.position[known])
+        self.score.settle(self._track)
 
     def observe_joint_command(
         self, stamp_ns: int, joint_velocity: ArrayLike, gripper: float
@@ -157,8 +151,12 @@ class OnlineLearner:
         Raises:
             ValueError: wrong number, infinite, not newer, or ahead of the states.
         """
-        if self._has_begun(stamp_ns):
-            self._joint_commands.observe(stamp_ns, np.append(joint_velocity, gripper))
+        if not self._has_begun(stamp_ns):
+            return
+        self._joint_commands.observe(stamp_ns, np.append(joint_velocity, gripper))
+        stamps = _taken_until(self._unmoved, stamp_ns - self._tolerance_ns)
+        commands = self._joint_commands.at(stamps)
+        self._label(stamps, ("joint_velocity", "gripper"), commands)
 
     def observe_base_command(self, stamp_ns: int, linear_m_s: float, angular_rad_s: float) -> None:
         """Take the planner's base velocity.
@@ -166,57 +164,21 @@ class OnlineLearner:
         Raises:
             ValueError: infinite, not newer, or ahead of the states.
         """
-        if self._has_begun(stamp_ns):
-            self._base_commands.observe(stamp_ns, [linear_m_s, angular_rad_s])
-
-    def labelled_window(self) -> LabelledWindow:
-        """The window up to its newest sample with a known position.
-
-        Raises:
-            NotReady: too few samples of the window have a known position.
-        """
-        if len(self._window) == 0:
-            raise NotReady("no fused_state yet")
-        window = self._window.snapshot()
-        position = self._track.labels(window.stamps_ns, self._spec.horizon_s).position
-        position[~window.usable] = np.nan
-        known = np.flatnonzero(~np.isnan(position[:, 0]))
-        needed = self._settings.min_labelled_samples
-        if len(known) < needed:
-            raise NotReady(f"{len(known)} samples of the window have a label, {needed} are needed")
-        length = int(known[-1]) + 1
-        return LabelledWindow(
-            features=window.features[:length],
-            dt_s=window.dt_s[:length],
-            initial_hidden_state=window.initial_hidden_state,
-            target=self._targets(window, position)[:length],
-        )
-
-    def fly(self, params: Mapping[str, NDArray[np.float32]]) -> None:
-        """The robot runs these weights from the next state on."""
-        self._adapted.swap(params)
+        if not self._has_begun(stamp_ns):
+            return
+        self._base_commands.observe(stamp_ns, [linear_m_s, angular_rad_s])
+        stamps = _taken_until(self._undriven, stamp_ns - self._tolerance_ns)
+        self._label(stamps, ("base",), self._base_commands.at(stamps))
 
     def forget(self) -> None:
         """Start over, as after a jump of the clock; weights and total score stay."""
         self._newest_ns = None
-        self._adapted.reset()
-        self._frozen.reset()
-        for history in (self._window, self._track, self._joint_commands, self._base_commands):
+        self.engine.forget_stream()
+        for history in (self._track, self._joint_commands, self._base_commands):
             history.clear()
+        for waiting in (self._unplaced, self._unmoved, self._undriven):
+            waiting.clear()
         self.score.forget_recent()
-
-    def _step_to(self, stamp_ns: int) -> float:
-        if self._newest_ns is None:
-            dt_s = self._spec.step_s
-        else:
-            dt_s = (stamp_ns - self._newest_ns) / NANOSECONDS
-        if dt_s < -CLOCK_TOLERANCE_S:
-            self.forget()
-            dt_s = self._spec.step_s
-        if dt_s <= 0.0:
-            raise ValueError(f"the stamp of fused_state went back by {-dt_s:.3f} s")
-        self._newest_ns = stamp_ns
-        return dt_s
 
     def _has_begun(self, stamp_ns: int) -> bool:
         if self._newest_ns is None:
@@ -226,14 +188,24 @@ class OnlineLearner:
             raise ValueError(f"its stamp is {lead_s:.3f} s ahead of the newest fused_state")
         return True
 
-    def _targets(self, window: Window, position: NDArray[np.float64]) -> NDArray[np.float32]:
-        slices = self._spec.layout.slices()
-        joints = self._joint_commands.at(window.stamps_ns)
-        targets = np.empty((len(window), self._spec.outputs))
-        targets[:, slices["joint_velocity"]] = joints[:, :-1]
-        targets[:, slices["gripper"]] = joints[:, -1:]
-        targets[:, slices["base"]] = self._base_commands.at(window.stamps_ns)
-        targets[~window.usable] = np.nan
-        targets[:, slices["position"]] = position
-        normalised = (targets - self._norm["norm.output_mean"]) / self._norm["norm.output_scale"]
-        return normalised.astype(np.float32)
+    def _position(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        part = self._slices["position"]
+        return self._mean[part] + self._scale[part] * outputs[part]
+
+    def _label(
+        self, stamps_ns: ArrayLike, groups: tuple[str, ...], values: NDArray[np.float64]
+    ) -> None:
+        """Give the engine labels of some groups of outputs, in physical units (N, size)."""
+        part = np.concatenate([np.arange(self._spec.outputs)[self._slices[g]] for g in groups])
+        target = np.full((len(values), self._spec.outputs), np.nan)
+        target[:, part] = (values - self._mean[part]) / self._scale[part]
+        for stamp_ns, row in zip(stamps_ns, target, strict=True):
+            self.engine.label(int(stamp_ns), row)
+
+
+def _taken_until(waiting: deque[int], stamp_ns: int) -> list[int]:
+    """Take the stamps up to one from the front of a queue."""
+    taken = []
+    while waiting and waiting[0] <= stamp_ns:
+        taken.append(waiting.popleft())
+    return taken

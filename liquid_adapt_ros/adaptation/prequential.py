@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.hindsight import ObjectTrack
-from liquid_adapt_ros.adaptation.window import NANOSECONDS
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,7 @@ class PrequentialScore:
         A sample whose horizon the detections have passed is settled for good: scored, or
         dropped because no single object was observed over it.
         """
-        if track.newest_ns is None:
-            return 0
-        settled_ns = track.newest_ns - self._horizon_ns
+        settled_ns = track.settled_ns - self._horizon_ns
         stamps = sorted(s for s in self._adapted if s <= settled_ns and s in self._frozen)
         labels = track.labels(np.array(stamps, np.int64), self._horizon_s)
         for stamp_ns, label, known in zip(stamps, labels.position, labels.known, strict=True):

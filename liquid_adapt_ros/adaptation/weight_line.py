@@ -1,6 +1,6 @@
 """The line of weight versions between the trainer and the node that runs them."""
 
-from liquid_adapt_ros.adaptation.window import NANOSECONDS
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 
 
 class WeightLine:

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-# Short names for ONNX Runtime's execution providers.
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
+from liquid_adapt_ros.fusion.encoder_identity import trained_bytes
+from liquid_adapt_ros.onnx_session import open_session
 
 
 class OnnxEncoder:
     """Runs the encoder: (4, 96, 128) image and (4, 24, 32) points to an embedding (E,).
 
+    `sha256` is that of the file as it was trained, also for a copy that export_model wrote.
+
     Arguments:
         path: the ONNX file, with inputs `image` and `points` (batch first) and one output.
-        provider: a key of PROVIDERS.
+        provider: a key of onnx_session.PROVIDERS.
 
     Raises:
         ValueError: the file isn't such an encoder, or the provider isn't there.
@@ -31,19 +28,13 @@ class OnnxEncoder:
     """
 
     def __init__(self, path: str | Path, provider: str = "cpu") -> None:
-        model = Path(path).read_bytes()
-        self.sha256 = hashlib.sha256(model).hexdigest()
-        if PROVIDERS.get(provider) not in onnxruntime.get_available_providers():
-            raise ValueError(f"ONNX Runtime has no provider {provider!r} here")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        content = Path(path).read_bytes()
+        self._session = open_session(content, path, provider)
+        metadata = self._session.get_modelmeta().custom_metadata_map
         try:
-            self._session = onnxruntime.InferenceSession(
-                model, sess_options=options, providers=[PROVIDERS[provider]]
-            )
-        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-            raise ValueError(f"{path} is not a usable ONNX model: {error}") from error
+            self.sha256 = hashlib.sha256(trained_bytes(content, metadata)).hexdigest()
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         inputs = sorted(node.name for node in self._session.get_inputs())
         outputs = self._session.get_outputs()
         if inputs != ["image", "points"] or len(outputs) != 1:
@@ -61,7 +52,7 @@ class OnnxEncoder:
         inputs = {"image": image[None], "points": points[None]}
         try:
             (embedding,) = self._session.run(None, inputs)
-        except Exception as error:  # as above
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise ValueError(f"ONNX Runtime: {error}") from error
         if not np.isfinite(embedding).all():
             raise ValueError("the embedding is not finite")

@@ -35,7 +35,7 @@ from liquid_adapt_ros.sim.disturbance import Disturbances
 from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.sim.planner import TICK_S
 
-# sim/truth goes out every so many ticks (10 Hz).
+# sim/truth and sim/belt_marker go out every so many ticks (10 Hz).
 _TRUTH_EVERY_TICKS = 10
 
 
@@ -146,6 +146,7 @@ class ConveyorSim(ManagedNode):
             self._publishers_made.publish_truth(
                 truth_message(result, self._episode.counters, factor, late)
             )
+            self._publishers_made.publish_belt(result.odom)
 
     def _follow_scenario(self) -> None:
         """Set the parameters that the scenario changes now."""

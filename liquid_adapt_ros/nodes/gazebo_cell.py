@@ -15,10 +15,12 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, Float64, Float64MultiArray
+from visualization_msgs.msg import Marker
 
 from liquid_adapt_ros.fusion.alignment import NANOSECONDS
 from liquid_adapt_ros.fusion.joints import JointOrder
 from liquid_adapt_ros.nodes import qos
+from liquid_adapt_ros.nodes.belt_marker import BELT_MARKER_TOPIC, belt_marker
 from liquid_adapt_ros.nodes.gazebo_parameters import (
     PARAMETERS,
     SPEED_SCALE,
@@ -38,7 +40,7 @@ from liquid_adapt_ros.sim.gazebo_truth import GroundTruth, PoseHistory, load_obj
 
 BELT_SPEED_TOPIC = "belt_speed"
 ROBOT_POSE_TOPIC = "sim/robot/pose"
-# The belt's speed goes out every so many ticks (10 Hz).
+# The belt's speed and its marker go out every so many ticks (10 Hz).
 _BELT_EVERY_TICKS = 10
 # Ticks that are further behind than this are left out.
 _LAG_MAX_S = 0.2
@@ -66,12 +68,13 @@ class GazeboCellNode(ManagedNode):
         make = self.create_lifecycle_publisher
         self._detections = make(PoseStamped, "object_pose", qos.OBJECT_POSE)
         self._belt = make(Float64, BELT_SPEED_TOPIC, qos.COMMAND)
+        self._belt_marker = make(Marker, BELT_MARKER_TOPIC, qos.REPORT)
         self._joints = {
             (item.name, what): make(Empty, object_topic(item.name, what), qos.COMMAND)
             for item in self._objects
             for what in ("attach", "detach")
         }
-        self._made = [self._detections, self._belt, *self._joints.values()]
+        self._made = [self._detections, self._belt, self._belt_marker, *self._joints.values()]
         self._joint_order = JointOrder(ur5e.JOINT_NAMES)
 
     def activate(self) -> None:
@@ -159,13 +162,14 @@ class GazeboCellNode(ManagedNode):
                 subscription.callback(message)
         for reason in self._service.take_failures():
             self.diagnostics.count("object not placed", reason)
-        until_s = self._truth.complete_until_s
-        if self._joint_position is None or until_s == -math.inf:
+        if self._joint_position is None or self._truth.complete_until_s == -math.inf:
             return
-        newest = math.floor(until_s / TICK_S)
+        newest = math.floor(self._truth.complete_until_s / TICK_S)
         oldest = newest - round(_LAG_MAX_S / TICK_S)
         # The first tick, one after a pause, or one after Gazebo has been reset.
         if self._ticks is None or not oldest <= self._ticks <= newest:
+            if newest * TICK_S < self._truth.complete_from_s:
+                return
             self._ticks = newest - 1
         while self._ticks < newest:
             self._ticks += 1
@@ -179,6 +183,8 @@ class GazeboCellNode(ManagedNode):
         if self._ticks % _BELT_EVERY_TICKS == 0:
             self._belt.publish(Float64(data=tick.belt_speed_m_s))
             self.diagnostics.figure("belt_speed_m_s", tick.belt_speed_m_s)
+            time_s = self._ticks * TICK_S
+            self._belt_marker.publish(belt_marker(time_s, self._truth.base_pose(time_s)))
         if tick.attach is not None:
             self._joints[tick.attach, "attach"].publish(Empty())
         for name in tick.detach:

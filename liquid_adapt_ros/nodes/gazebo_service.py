@@ -11,7 +11,7 @@ from liquid_adapt_ros.sim.gazebo_cell import Placement
 COMMANDS = {"harmonic": ("gz", "gz.msgs"), "fortress": ("ign", "ignition.msgs")}
 ANSWER_TIMEOUT_MS = 2000
 # The command line itself takes a second to start on a small machine.
-CALL_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = 5.0
 
 
 class PlacementService:
@@ -34,9 +34,10 @@ class PlacementService:
         self._pool = ThreadPoolExecutor(1, "gazebo_service")
         self._calls: list[Future[str]] = []
 
-    def place(self, placement: Placement) -> None:
-        """Ask for an object to be put somewhere."""
+    def place(self, placement: Placement) -> Future[str]:
+        """Ask for an object to be put somewhere; the future says why it failed, or nothing."""
         self._calls.append(self._pool.submit(self._call, placement))
+        return self._calls[-1]
 
     def take_failures(self) -> list[str]:
         """Why calls that have ended since the last look failed."""
@@ -63,7 +64,6 @@ class PlacementService:
         ]
 
     def _call(self, placement: Placement) -> str:
-        """Empty, or why it failed."""
         try:
             done = subprocess.run(
                 self.command(placement), capture_output=True, text=True, timeout=CALL_TIMEOUT_S

@@ -18,78 +18,29 @@ from liquid_adapt_ros.msg import FusedState, WeightUpdate
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.action_publisher import ActionPublisher, Answer
 from liquid_adapt_ros.nodes.diagnostics import ERROR
+from liquid_adapt_ros.nodes.inference_parameters import PARAMETERS
 from liquid_adapt_ros.nodes.input_guard import InputGuard, UnusableInput
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
-from liquid_adapt_ros.nodes.parameters import Parameter
-from liquid_adapt_ros.nodes.shipped import MODEL_FILE, model_path
+from liquid_adapt_ros.nodes.shipped import model_path
 from liquid_adapt_ros.nodes.stamps import stamp_ns
+from liquid_adapt_ros.nodes.standard_outputs import (
+    ARM_COMMANDS,
+    BASE_COMMANDS,
+    Output,
+    PredictedPose,
+    PredictionMarker,
+    RobotDescription,
+    Suction,
+)
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 from liquid_adapt_ros.runtime.limits import ActionLimiter, ActionLimits
-from liquid_adapt_ros.runtime.policy_model import load_policy
+from liquid_adapt_ros.runtime.policy_model import PolicyModel, load_policy
 from liquid_adapt_ros.runtime.weight_store import WeightRejected, WeightStore
 
-JOINTS = 6
 WATCHDOG_PERIOD_S = 0.02
 # Time that has passed between two commands at least, however coarse the clocks are.
 SHORTEST_INTERVAL_S = 1e-4
 SHIPPED_VERSION = 0
-
-PARAMETERS = (
-    MODEL_FILE,
-    Parameter("base_frame", "base_link", "frame_id of policy_action and cmd_vel.", read_only=True),
-    Parameter(
-        "input_timeout_s",
-        0.1,
-        "Longest silence of fused_state on the node's clock before a smooth stop [s].",
-        0.02,
-        10.0,
-    ),
-    Parameter(
-        "input_timeout_real_s",
-        0.5,
-        "The same in real time; it also holds while a simulated clock stands still [s].",
-        0.02,
-        60.0,
-    ),
-    Parameter("input_max_age_s", 0.1, "Oldest fused_state that moves the robot [s].", 0.0, 10.0),
-    Parameter("camera_max_age_s", 1.0, "Oldest picture that moves the robot [s].", 0.0, 60.0),
-    Parameter("imu_max_age_s", 0.5, "Oldest IMU sample that moves the robot [s].", 0.0, 60.0),
-    Parameter("joint_max_age_s", 0.1, "Oldest joint sample that moves the robot [s].", 0.0, 60.0),
-    Parameter(
-        "joint_max_velocity_rad_s",
-        (3.14159,) * JOINTS,
-        "Largest velocity of each joint; the default is the UR5e's [rad/s].",
-        1e-3,
-        100.0,
-        read_only=True,
-        any_length=True,
-    ),
-    Parameter(
-        "joint_max_acceleration_rad_s2",
-        (15.0,) * JOINTS,
-        "Largest acceleration of each joint [rad/s^2].",
-        1e-3,
-        1000.0,
-        read_only=True,
-        any_length=True,
-    ),
-    Parameter(
-        "base_max_velocity",
-        (0.6, 1.0),
-        "Largest velocity of the base: linear [m/s], angular [rad/s].",
-        1e-3,
-        100.0,
-        read_only=True,
-    ),
-    Parameter(
-        "base_max_acceleration",
-        (1.0, 2.0),
-        "Largest acceleration of the base: linear [m/s^2], angular [rad/s^2].",
-        1e-3,
-        1000.0,
-        read_only=True,
-    ),
-)
 
 
 class LnnInference(ManagedNode):
@@ -120,10 +71,13 @@ class LnnInference(ManagedNode):
                 f"{len(spec.joint_names)}"
             )
         self._step_s = spec.step_s
-        self._policy = StreamingPolicy(spec, model.params, model.norm)
+        self._policy = self._make_policy(model)
         self._store = WeightStore(spec, model.fingerprint, model.params)
         self._guard = InputGuard(model.fingerprint, spec.features, p)
-        self._output = ActionPublisher(self, spec.joint_names, spec.horizon_s, p["base_frame"])
+        robot = RobotDescription(
+            spec.joint_names, p["joint_max_acceleration_rad_s2"], p["base_frame"], spec.horizon_s
+        )
+        self._output = ActionPublisher(self, robot, self._chosen_outputs())
         self._configured = [
             self.create_subscription(
                 WeightUpdate, "weight_update", self._on_weight_update, qos.WEIGHT_UPDATE
@@ -177,6 +131,29 @@ class LnnInference(ManagedNode):
         if self._output is not None:
             self._output.destroy()
             self._output = None
+
+    def _make_policy(self, model: PolicyModel) -> StreamingPolicy:
+        """The policy on the engine that the parameters choose; raises ValueError, OSError."""
+        p, step_of = self.parameters, None
+        if p["core_engine"] == "onnx":
+            if not p["core_file"]:
+                raise ValueError("core_engine onnx needs core_file: write it with export_model")
+            # Here, so that the compiled core does without ONNX Runtime's memory.
+            from liquid_adapt_ros.runtime.onnx_step import ExportedStep
+
+            step_of = ExportedStep(
+                p["core_file"], model.spec, model.fingerprint, p["core_provider"]
+            ).with_weights
+        return StreamingPolicy(model.spec, model.params, model.norm, step_of)
+
+    def _chosen_outputs(self) -> list[type[Output]]:
+        p = self.parameters
+        outputs = [ARM_COMMANDS[p["arm_command"]], BASE_COMMANDS[p["base_command"]], Suction]
+        if p["publish_predicted_pose"]:
+            outputs.append(PredictedPose)
+        if p["publish_prediction_marker"]:
+            outputs.append(PredictionMarker)
+        return outputs
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds

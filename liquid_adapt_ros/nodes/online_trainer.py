@@ -1,15 +1,13 @@
 """online_trainer: learns from what came of the network's predictions, and sends new weights.
 
-Every period it labels the last seconds with what was observed one horizon later, makes one
-training step on them in a thread of its own, and publishes the weights if they fit that window
-better. How well the robot's predictions do against those of the shipped weights is reported on
-adaptation_status.
+Labels are known one horizon later; the readout follows them ten times a second, the whole network
+now and then, in a thread of its own and as far as the governor lets it. How well the robot's
+predictions do against those of the shipped weights is reported on adaptation_status.
 """
 
-import hashlib
 import math
 import sys
-from array import array
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -20,27 +18,35 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool, Trigger
 
-from liquid_adapt_ros.adaptation.learner import NotReady, OnlineLearner
-from liquid_adapt_ros.adaptation.trainer import TrainingStep, WindowTrainer
-from liquid_adapt_ros.adaptation.weight_line import WeightLine
+from liquid_adapt_ros.adaptation.engine import Update
+from liquid_adapt_ros.adaptation.governor.governor import Governor
+from liquid_adapt_ros.adaptation.governor.sensors import find_sensors
+from liquid_adapt_ros.adaptation.learner import OnlineLearner
+from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob
 from liquid_adapt_ros.fusion.joints import JointOrder
 from liquid_adapt_ros.msg import AdaptationStatus, FusedState, PolicyAction, WeightUpdate
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.diagnostics import WARN
+from liquid_adapt_ros.nodes.learner_checkpoint import LearnerCheckpoint
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
+from liquid_adapt_ros.nodes.nominal_file import load_nominal
 from liquid_adapt_ros.nodes.shipped import model_path
 from liquid_adapt_ros.nodes.stamps import set_stamp, stamp_ns
 from liquid_adapt_ros.nodes.trainer_parameters import (
     PARAMETERS,
+    governor_settings,
     learner_settings,
-    trainer_settings,
 )
-from liquid_adapt_ros.runtime.engine import StreamingPolicy
+from liquid_adapt_ros.nodes.update_sender import UpdateSender
 from liquid_adapt_ros.runtime.policy_model import load_policy
-from liquid_adapt_ros.weights.codec import encode
 
 STATUS_PERIOD_S = 0.5
+# How often the governor is asked whether a training step may start.
+ASK_PERIOD_S = 0.1
+# Commanded velocities below this are standing still [rad/s, m/s].
+STATIONARY = 0.02
 GRIPPER_JOINT = "gripper"
 
 
@@ -50,45 +56,52 @@ class OnlineTrainer(ManagedNode):
     def __init__(self) -> None:
         super().__init__("online_trainer", PARAMETERS)
         torch.set_num_threads(1)
-        self._configured: list[Any] = []
         self._running: list[Any] = []
         self._pool: ThreadPoolExecutor | None = None
-        self._job: Future[TrainingStep] | None = None
+        self._job: tuple[TrainingJob, Future[tuple[str, float]]] | None = None
 
     def configure(self) -> None:
-        """Load the model; make learner, trainer and publishers."""
+        """Load the model; make learner and publishers; go on from a checkpoint."""
         p = self.parameters
-        model = load_policy(model_path(p["model_file"]))
-        self._shipped, self._fingerprint = model.params, model.fingerprint
+        path = model_path(p["model_file"])
+        model = load_policy(path)
         self._arm_joints = JointOrder(model.spec.joint_names)
         self._gripper_joint = JointOrder([GRIPPER_JOINT])
-        self._horizon_s = model.spec.horizon_s
+        self._horizon_s, self._step_s = model.spec.horizon_s, model.spec.step_s
+        self._fingerprint = model.fingerprint
         self._learner = OnlineLearner(
             model.spec,
+            model.params,
             model.norm,
-            adapted=StreamingPolicy(model.spec, model.params, model.norm),
-            frozen=StreamingPolicy(model.spec, model.params, model.norm),
-            settings=learner_settings(p),
+            load_nominal(path, model),
+            learner_settings(p),
         )
-        self._trainer = WindowTrainer(model.spec, model.params, trainer_settings(p))
-        self._line = WeightLine(p["weight_patience_s"])
-        self._held_version = 0
+        self._engine = self._learner.engine
+        self._governor = Governor(governor_settings(p), find_sensors())
+        self._checkpoint = LearnerCheckpoint(p["checkpoint_file"], model.fingerprint)
+        restored = self._checkpoint.restore(self._engine)
         self._status = AdaptationStatus(power_w=math.nan, temperature_c=math.nan)
+        self._slack_s, self._stationary = math.nan, False
         self._pool = ThreadPoolExecutor(1, "training")
-        self._updates = self.create_lifecycle_publisher(
-            WeightUpdate, "weight_update", qos.WEIGHT_UPDATE
+        updates = self.create_lifecycle_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
+        self._sender = UpdateSender(
+            updates, model.fingerprint, p["weight_patience_s"], sends_all=restored == "restored"
         )
+        self._publishers = [updates]
         self._statuses = self.create_lifecycle_publisher(
             AdaptationStatus, "adaptation_status", qos.REPORT
         )
         self._step_done = self.create_guard_condition(self._on_step_done)
         self.diagnostics.figure("fingerprint", model.fingerprint)
+        if restored:
+            self.diagnostics.figure("checkpoint", restored)
+            self.get_logger().info(f"checkpoint: {restored}")
 
     def activate(self) -> None:
-        """Subscribe and start the timers."""
+        """Subscribe, offer the services and start the timers."""
         self._learner.forget()
         self._set_reason("no fused_state yet")
-        subscribe = self.create_subscription
+        subscribe, serve = self.create_subscription, self.create_service
         self._running = [
             subscribe(FusedState, "fused_state", self._on_fused, qos.FUSED_STATE_WINDOW),
             subscribe(PolicyAction, "policy_action", self._on_action, qos.POLICY_ACTION_WINDOW),
@@ -96,10 +109,18 @@ class OnlineTrainer(ManagedNode):
             subscribe(JointState, "planner/joint_command", self._on_joint_command, qos.PLANNER),
             subscribe(TwistStamped, "planner/cmd_vel", self._on_base_command, qos.PLANNER),
         ]
+        self._services = [
+            serve(Trigger, "~/save_checkpoint", self._on_save_checkpoint),
+            serve(Trigger, "~/restore_baseline", self._on_restore_baseline),
+            serve(SetBool, "~/pause", self._on_pause),
+        ]
         self._timers_running = [
-            self.create_timer(self.parameters["period_s"], self._on_period),
+            self.create_timer(ASK_PERIOD_S, self._on_ask),
             self.create_timer(STATUS_PERIOD_S, self._publish_status),
         ]
+        if self._checkpoint.is_kept:
+            period_s = self.parameters["checkpoint_period_s"]
+            self._timers_running.append(self.create_timer(period_s, self._save_checkpoint))
         self._jump = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
             post_callback=self._on_clock_jump,
@@ -111,13 +132,17 @@ class OnlineTrainer(ManagedNode):
             return
         for subscription in self._running:
             self.destroy_subscription(subscription)
+        for service in self._services:
+            self.destroy_service(service)
         for timer in self._timers_running:
             self.destroy_timer(timer)
         self._jump.unregister()
         self._running = []
         if self._job is not None:
-            self._job.exception()
+            self._job[1].exception()
             self._job = None
+        if self._checkpoint.is_kept:
+            self._save_checkpoint()
 
     def cleanup(self) -> None:
         """Remove the publishers and end the training thread."""
@@ -126,13 +151,13 @@ class OnlineTrainer(ManagedNode):
         self._pool.shutdown()
         self._pool = None
         self.destroy_guard_condition(self._step_done)
-        self.destroy_lifecycle_publisher(self._updates)
-        self.destroy_lifecycle_publisher(self._statuses)
+        for publisher in (*self._publishers, self._statuses):
+            self.destroy_lifecycle_publisher(publisher)
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
-        """Learning rates and weights count from the next training step on."""
+        """Limits of training count from the next question to the governor on."""
         if self._pool is not None:
-            self._trainer.settings = replace(self._trainer.settings, **changes)
+            self._governor.settings = replace(self._governor.settings, **changes)
 
     def _on_fused(self, message: FusedState) -> None:
         if message.fingerprint != self._fingerprint:
@@ -146,10 +171,14 @@ class OnlineTrainer(ManagedNode):
             message.features,
             message.usable_for_learning,
         )
+        self._learn_readout()
 
     def _on_action(self, message: PolicyAction) -> None:
         stamp = stamp_ns(message.header.stamp)
-        self._line.report(message.weight_version, stamp)
+        self._sender.line.report(message.weight_version, stamp)
+        self._slack_s = self._step_s - message.compute_time_s
+        speeds = [*message.joint_velocities, message.base_linear_velocity]
+        self._stationary = max(map(abs, speeds), default=0.0) < STATIONARY
         if message.safe_stop:
             return
         if not math.isclose(message.horizon_s, self._horizon_s, abs_tol=1e-3):
@@ -205,86 +234,128 @@ class OnlineTrainer(ManagedNode):
     def _refuse(self, topic: str, reason: str) -> None:
         self.diagnostics.count(f"{topic} refused", reason)
 
-    def _on_period(self) -> None:
-        if self._job is not None:
-            self.diagnostics.count("training step longer than its period")
+    def _learn_readout(self) -> None:
+        """Let the readout follow the labels that have come, and send what comes of it."""
+        if not self._line_is_ready():
             return
-        try:
-            self._check_line()
-            window = self._learner.labelled_window()
-        except NotReady as reason:
-            self._set_reason(str(reason))
-            return
-        self._set_reason("")
-        self._job = self._pool.submit(self._trainer.step, window)
-        self._job.add_done_callback(lambda _: self._step_done.trigger())
+        update = self._engine.update()
+        if update is not None:
+            self._send(update)
 
-    def _check_line(self) -> None:
-        """Raise NotReady unless an update can be made that the robot will run."""
-        line = self._line
-        if line.flying is None:
-            raise NotReady("no policy_action yet")
+    def _line_is_ready(self) -> bool:
+        """Whether an update can be sent that the robot will run."""
+        line = self._sender.line
         if line.is_lost:
-            line.give_up()
-            self._trainer.restart(self._shipped)
-            self._learner.fly(self._shipped)
-            self._held_version = 0
-            self._status.rolled_back += 1
+            self._engine.restore_shipped()
+            self._sender.start_over()
             self.diagnostics.count(
                 "learning started again",
                 f"lnn_inference runs version {line.flying}, not the one sent",
             )
-        if line.is_awaited:
-            raise NotReady(f"lnn_inference still runs version {line.flying}")
         if line.is_foreign:
             detail = f"version {line.flying} is not from here: is there a second trainer?"
             self.diagnostics.raise_condition("weight_version", WARN, detail)
         else:
             self.diagnostics.clear_condition("weight_version")
+        return self._sender.is_ready
+
+    def _on_ask(self) -> None:
+        """Train the network if there is something to train on and the governor allows it."""
+        if self._job is not None:
+            return
+        try:
+            job = self._next_job()
+        except NotReady as reason:
+            self._set_reason(str(reason))
+            return
+        self._set_reason("")
+        decision = self._governor.may_train(time.monotonic(), self._stationary, self._slack_s)
+        self._status.training_period_s = decision.period_s
+        if not decision.train:
+            return
+        self._job = job, self._pool.submit(_timed, job)
+        self._job[1].add_done_callback(lambda _: self._step_done.trigger())
+
+    def _next_job(self) -> TrainingJob:
+        if self._sender.line.flying is None:
+            raise NotReady("no policy_action yet")
+        return self._engine.training_job()
 
     def _on_step_done(self) -> None:
-        if self._job is None or not self._job.done():
+        if self._job is None or not self._job[1].done():
             return
-        step, self._job = self._job.result(), None
-        status = self._status
-        status.position_loss, status.action_loss = step.before.position, step.before.action
-        status.step_time_s = step.step_time_s
-        self.diagnostics.figure("step_time_s", step.step_time_s)
-        if step.params is None:
-            status.rejected += 1
-            self.diagnostics.tally("candidates rejected")
-            self.diagnostics.figure("newest rejection", step.rejection)
-            return
-        self._publish_update(step)
+        (job, future), self._job = self._job, None
+        objection, step_time_s = future.result()
+        self._governor.trained(step_time_s, time.monotonic())
+        self._status.step_time_s = step_time_s
+        self.diagnostics.figure("step_time_s", step_time_s)
+        if objection:
+            self.diagnostics.figure("newest rejection", objection)
+        update = self._engine.finish(job, objection)
+        if update is not None:
+            self._send(update)
 
-    def _publish_update(self, step: TrainingStep) -> None:
-        payload = encode(step.params)
-        update = WeightUpdate(
-            base_version=self._held_version,
-            version=self._line.publish(),
-            fingerprint=self._fingerprint,
-            tensor_names=list(step.params),
-            payload=array("B", payload),
-            sha256=hashlib.sha256(payload).hexdigest(),
-            expected_gain_percent=step.expected_gain_percent,
+    def _send(self, update: Update) -> None:
+        engine = self._engine
+        version = self._sender.send(
+            update.tensors, engine.params, update.gain_percent, self.get_clock().now()
         )
-        update.header.stamp = self.get_clock().now().to_msg()
-        self._updates.publish(update)
-        self._learner.fly(step.params)
-        self._held_version = self._status.weight_version = update.version
-        self._status.accepted += 1
+        self._status.weight_version = version
+        self._status.updates += 1
         self.diagnostics.tally("weight updates sent")
-        self.diagnostics.figure("weight_version", update.version)
+        self.diagnostics.figure("weight_version", version)
+        if update.kind == "rollback":
+            self.diagnostics.count("rolled back", "what flew was worse than the shipped weights")
 
     def _publish_status(self) -> None:
-        score, status = self._learner.score.sliding(), self._status
+        score, status, counts = self._learner.score.sliding(), self._status, self._engine.counts
         set_stamp(status.header.stamp, score.newest_ns)
         status.adapted_rmse_m, status.frozen_rmse_m = score.adapted_rmse_m, score.frozen_rmse_m
         status.gain_percent = score.gain_percent
         status.scored_samples, status.score_span_s = score.samples, score.span_s
+        status.anchor_weight = float(self._engine.anchor_weight.mean())
+        status.accepted, status.rejected = counts.accepted, counts.rejected
+        status.fallen_back, status.rolled_back = counts.fallen_back, counts.rolled_back
+        status.labels, status.labels_unused = counts.labels, counts.labels_unmatched
+        governor = self._governor.state
+        status.governor = governor.mode.value
+        status.power_w, status.temperature_c = governor.power_w, governor.temperature_c
         self._statuses.publish(status)
         self.diagnostics.figure("adapted_rmse_m", score.adapted_rmse_m)
         self.diagnostics.figure("frozen_rmse_m", score.frozen_rmse_m)
+        self.diagnostics.figure("governor", f"{governor.mode.value}: {governor.text}")
+
+    def _save_checkpoint(self) -> str:
+        """Write the checkpoint; returns what came of it in words, and reports a failure."""
+        try:
+            text = f"saved to {self._checkpoint.save(self._engine)}"
+        except (OSError, ValueError) as error:
+            self.diagnostics.count("checkpoint not saved", str(error))
+            return f"not saved: {error}"
+        self.diagnostics.figure("checkpoint", text)
+        return text
+
+    def _on_save_checkpoint(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        response.message = self._save_checkpoint()
+        response.success = response.message.startswith("saved")
+        return response
+
+    def _on_restore_baseline(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Forget what was learned; the shipped weights fly again."""
+        self._send(self._engine.restore_shipped())
+        response.success, response.message = True, "the shipped weights were sent"
+        return response
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """True: learn nothing, as while somebody leads the robot by hand. False: go on."""
+        self._engine.pause("paused on request" if request.data else "")
+        response.success = True
+        response.message = "learning is paused" if request.data else "learning goes on"
+        return response
 
     def _set_reason(self, reason: str) -> None:
         self._status.learning, self._status.reason = not reason, reason
@@ -293,6 +364,12 @@ class OnlineTrainer(ManagedNode):
     def _on_clock_jump(self, jump: TimeJump) -> None:
         self.get_logger().warning(f"the clock jumped by {jump.delta.nanoseconds / 1e9:.3f} s")
         self._learner.forget()
+
+
+def _timed(job: TrainingJob) -> tuple[str, float]:
+    """Run a job: its objection and the wall-clock time it took [s]."""
+    started = time.perf_counter()
+    return job.run(), time.perf_counter() - started
 
 
 def main() -> int:

@@ -44,8 +44,11 @@ POLICY_ACTION = _best_effort(10)
 # step without a gap in the window
 FUSED_STATE_WINDOW = _best_effort(200)
 POLICY_ACTION_WINDOW = _best_effort(200)
-# joint_velocity_controller/commands, cmd_vel, gripper_controller/commands
+# joint_velocity_controller/commands, joint_trajectory_controller/joint_trajectory, cmd_vel,
+# gripper_controller/commands
 COMMAND = _reliable(1)
+# predicted_object_pose, prediction_marker: RViz asks for reliable ones
+PREDICTION = _reliable(1)
 # weight_update
 WEIGHT_UPDATE = _reliable(1, DurabilityPolicy.TRANSIENT_LOCAL)
 # adaptation_status, sim/truth, /diagnostics

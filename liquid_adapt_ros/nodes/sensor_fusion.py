@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 
 from liquid_adapt_ros.fusion import filters
 from liquid_adapt_ros.fusion.alignment import NANOSECONDS, TickSchedule
-from liquid_adapt_ros.fusion.encoder import PROVIDERS, OnnxEncoder
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.fusion.joints import JointOrder
 from liquid_adapt_ros.fusion.normalise import Normaliser
 from liquid_adapt_ros.fusion.observation import Ages, FusionConfig, Observer, Validity
@@ -28,6 +28,7 @@ from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import ENCODER_FILE, MODEL_FILE, encoder_path, model_path
 from liquid_adapt_ros.nodes.stamps import set_stamp, stamp_ns
+from liquid_adapt_ros.onnx_session import PROVIDERS
 from liquid_adapt_ros.runtime.policy_model import load_policy
 
 PARAMETERS = (
@@ -36,7 +37,7 @@ PARAMETERS = (
     Parameter(
         "encoder_provider",
         "cpu",
-        "Where the encoder runs.",
+        "Execution provider of ONNX Runtime that runs the encoder.",
         read_only=True,
         choices=tuple(PROVIDERS),
     ),

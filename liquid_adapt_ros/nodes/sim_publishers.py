@@ -8,11 +8,13 @@ from rclpy.lifecycle import LifecycleNode
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 from std_msgs.msg import String
+from visualization_msgs.msg import Marker
 
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes import sim_messages as messages
+from liquid_adapt_ros.nodes.belt_marker import BELT_MARKER_TOPIC, belt_marker
 from liquid_adapt_ros.sim.config import ImuConfig
-from liquid_adapt_ros.sim.samples import CameraSample, TickResult
+from liquid_adapt_ros.sim.samples import CameraSample, OdomSample, TickResult
 
 TOPICS = {
     "clock": (Clock, "/clock", qos.CLOCK),
@@ -26,6 +28,7 @@ TOPICS = {
     "planner_joints": (JointState, "planner/joint_command", qos.PLANNER),
     "planner_twist": (TwistStamped, "planner/cmd_vel", qos.PLANNER),
     "truth": (String, "sim/truth", qos.REPORT),
+    "belt": (Marker, BELT_MARKER_TOPIC, qos.REPORT),
 }
 
 
@@ -60,6 +63,10 @@ class SimPublishers:
     def publish_truth(self, message: String) -> None:
         """Send sim/truth."""
         self._send("truth", message)
+
+    def publish_belt(self, odom: OdomSample) -> None:
+        """Send sim/belt_marker."""
+        self._send("belt", belt_marker(odom.stamp_s, odom.pose))
 
     def destroy(self) -> None:
         """Take the topics back."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -32,22 +34,37 @@ class PolicyOutput:
     finite: bool
 
 
+class Step(Protocol):
+    """The network with fixed weights, one sample at a time; see StreamingStep.__call__."""
+
+    def __call__(
+        self, hidden_state: np.ndarray, features: np.ndarray, dt_s: float, steps: int
+    ) -> tuple[np.ndarray, bool]:
+        """Advance the state in place; return the outputs and whether all is finite."""
+
+
 class StreamingPolicy:
     """A policy that runs sample by sample and whose weights can change between two samples.
 
     spec: its sizes. params, norm: tensors named as in spec.shapes() and spec.norm_shapes(),
-    float32. Raises ValueError where they do not fit.
+    float32. step_of: makes the network of weights, and raises ValueError where they do not fit;
+    the compiled one where left out. Raises ValueError where something does not fit.
     """
 
     def __init__(
-        self, spec: PolicySpec, params: Mapping[str, np.ndarray], norm: Mapping[str, np.ndarray]
+        self,
+        spec: PolicySpec,
+        params: Mapping[str, np.ndarray],
+        norm: Mapping[str, np.ndarray],
+        step_of: Callable[[Mapping[str, np.ndarray]], Step] | None = None,
     ) -> None:
         spec.check_norm(norm)
         self.spec = spec
         self._norm = {name: np.array(tensor) for name, tensor in norm.items()}
         self._slices = spec.layout.slices()
         self._hidden_state = np.zeros(spec.hidden, np.float32)
-        self._step = StreamingStep(spec.network, params)
+        self._step_of = step_of or partial(StreamingStep, spec.network)
+        self._step = self._step_of(params)
         stable_s = spec.network.max_stable_step_s
         self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, stable_s)
 
@@ -65,7 +82,7 @@ class StreamingPolicy:
 
         Raises ValueError, and keeps the present weights, where they do not fit.
         """
-        self._step = StreamingStep(self.spec.network, params)
+        self._step = self._step_of(params)
 
     def step(self, features: np.ndarray, dt_s: float) -> PolicyOutput:
         """Advance by one sample and return the action.

@@ -112,7 +112,7 @@ def lies_on_belt(centre: np.ndarray, half_height_m: float) -> bool:
     """Whether an object with its centre (3,) in the world rests on the belt, or nearly so."""
     x, y, z = centre
     above = z - mjcf.BELT_TOP_Z_M
-    return (
+    return bool(
         mjcf.BELT_X_M[0] < x < mjcf.BELT_X_M[1]
         and abs(y - mjcf.BELT_Y_M) < 0.5 * mjcf.BELT_WIDTH_M
         and 0.0 < above < half_height_m + 0.03

@@ -60,6 +60,11 @@ class PoseHistory:
         """Stamp of the newest sample; minus infinity without any."""
         return self._samples[-1][0] if self._samples else -np.inf
 
+    @property
+    def oldest_s(self) -> float:
+        """Stamp of the oldest sample that is kept; infinity without any."""
+        return self._samples[0][0] if self._samples else np.inf
+
     def at(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Position and rotation matrix (3, 3), time_s within the history, or its nearest end.
 
@@ -92,13 +97,25 @@ class GroundTruth:
     @property
     def complete_until_s(self) -> float:
         """The latest instant of which everything is known; minus infinity before there is one."""
-        histories = (self.robot, *self.histories.values())
-        return min(history.newest_s for history in histories)
+        return min(history.newest_s for history in self._all())
+
+    @property
+    def complete_from_s(self) -> float:
+        """The earliest instant of which everything is known; infinity before there is one."""
+        return max(history.oldest_s for history in self._all())
+
+    def _all(self) -> tuple[PoseHistory, ...]:
+        return (self.robot, *self.histories.values())
 
     def to_base(self, point: np.ndarray, time_s: float) -> np.ndarray:
         """A point (3,) of the world in base_link."""
         position, rotation = self.robot.at(time_s)
         return (point - position) @ rotation
+
+    def base_pose(self, time_s: float) -> np.ndarray:
+        """(x m, y m, yaw rad) of base_link in the world."""
+        position, rotation = self.robot.at(time_s)
+        return np.array((*position[:2], np.arctan2(rotation[1, 0], rotation[0, 0])))
 
     def states(self, time_s: float) -> tuple[ObjectState, ...]:
         """All objects at time_s, positions in base_link; object_id is the place in the list."""

@@ -25,7 +25,7 @@ def test_streamed_score_equals_a_batch_recomputation(seed, adapted_lost, frozen_
     """Messages come interleaved, detections late, some predictions never; one object change."""
     rng = np.random.default_rng(seed)
     change = int(rng.integers(50, 350))
-    path = np.cumsum(rng.normal(0, 0.002, (400, 3)), axis=0)
+    path = np.outer(np.arange(400) / 400, rng.uniform(-0.5, 0.5, 3))
     path[change:, 0] -= 0.5
     adapted, frozen = path + rng.normal(0, 0.02, (2, 400, 3))
     track = ObjectTrack(TrackLimits(), history_s=60.0)

@@ -7,9 +7,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-COMMAND = shutil.which("ign") or shutil.which("gz")
+
+def _command() -> str | None:
+    """The program whose `sdf` there is, or None."""
+    for program in filter(None, map(shutil.which, ("gz", "ign"))):
+        tried = subprocess.run(
+            [program, "sdf", "--versions"], capture_output=True, text=True, timeout=60
+        )
+        if tried.returncode == 0 and tried.stdout.strip():
+            return program
+    return None
+
+
+COMMAND = _command()
 needs_parser = pytest.mark.skipif(
-    COMMAND is None, reason="neither ign nor gz is here (Debian: ignition-tools libsdformat-dev)"
+    COMMAND is None,
+    reason="neither `gz sdf` nor `ign sdf` is here (Debian: ignition-tools libsdformat-dev)",
 )
 
 

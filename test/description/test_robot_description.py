@@ -119,6 +119,12 @@ def test_the_optical_frame_is_that_of_the_simulated_camera():
     np.testing.assert_allclose(pose_in_base("camera_color_optical_frame"), expected, atol=1e-12)
 
 
+def test_gazebos_camera_sees_as_near_and_as_far_as_the_simulated_one():
+    clip = ROBOT.sensor("camera").find("camera/clip")
+    seen = tuple(float(clip.findtext(end)) for end in ("near", "far"))
+    assert seen == CameraConfig().noise.range_m
+
+
 def test_the_wheels_touch_the_floor_and_so_do_the_casters():
     for name in ("left_wheel", "right_wheel", "rear_caster", "front_caster"):
         (touch,) = ROBOT.links[name].collisions

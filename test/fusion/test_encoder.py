@@ -3,10 +3,12 @@
 import threading
 
 import numpy as np
+import onnxruntime
 import pytest
 from tiny_model import write_tiny_encoder
 
 from liquid_adapt_ros.fusion.encoder import LatestWorker, OnnxEncoder
+from liquid_adapt_ros.onnx_session import PROVIDERS
 
 
 @pytest.fixture
@@ -38,10 +40,18 @@ def test_a_file_that_is_no_encoder_is_named(tmp_path):
         OnnxEncoder(tmp_path / "missing.onnx")
 
 
-def test_an_unknown_provider_is_named(tmp_path):
+def test_a_provider_that_is_not_there_is_named_with_those_that_are(tmp_path):
     write_tiny_encoder(tmp_path / "encoder.onnx", 16, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="'quantum'"):
+    with pytest.raises(ValueError, match="no provider 'quantum' here, only .*cpu"):
         OnnxEncoder(tmp_path / "encoder.onnx", "quantum")
+
+
+def test_a_provider_that_does_not_start_is_named_and_not_silently_replaced(tmp_path, monkeypatch):
+    """As with ONNX Runtime's GPU build where CUDA's libraries are missing."""
+    write_tiny_encoder(tmp_path / "encoder.onnx", 16, np.random.default_rng(0))
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+    with pytest.raises(ValueError, match="could not start provider 'tensorrt' for .*encoder"):
+        OnnxEncoder(tmp_path / "encoder.onnx", "tensorrt")
 
 
 def test_the_newest_item_takes_the_only_slot_and_the_caller_never_waits():

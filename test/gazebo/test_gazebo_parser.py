@@ -52,3 +52,19 @@ def test_the_converted_robot_keeps_its_joints_its_mass_and_its_sensors(tmp_path,
     pose = [float(number) for number in sensors["camera"].findtext("pose").split()]
     mount = ROBOT.mounts["camera_link"].pose
     assert pose == pytest.approx((*mount.xyz, *mount.rpy), abs=1e-4)
+
+
+def test_the_converted_casters_slide_and_the_wheels_grip(tmp_path):
+    text = expand(ROBOT_FILE, simulator="harmonic", controllers="/c.yaml")
+    model = as_sdf(written(tmp_path, text)).find("model")
+    friction = {
+        collision.get("name"): collision.findtext("surface/friction/ode/mu")
+        for collision in model.iterfind("link/collision")
+    }
+    grip = {
+        part: float(value)
+        for name, value in friction.items()
+        for part in ("left_wheel", "right_wheel", "rear_caster", "front_caster")
+        if part in name
+    }
+    assert grip == {"left_wheel": 1, "right_wheel": 1, "rear_caster": 0, "front_caster": 0}

@@ -12,6 +12,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 from geometry_msgs.msg import PoseStamped
 from std_msgs.msg import Empty, Float64
 
+from liquid_adapt_ros.nodes.belt_marker import BELT_MARKER_TOPIC
 from liquid_adapt_ros.nodes.gazebo_cell import BELT_SPEED_TOPIC, ROBOT_POSE_TOPIC, object_topic
 from liquid_adapt_ros.nodes.sim_publishers import TOPICS
 from liquid_adapt_ros.share import share_folder
@@ -35,7 +36,7 @@ GZ_TYPES = {
 }
 # What the built-in simulator publishes and Gazebo has from elsewhere, or not at all.
 BY_CONTROLLERS = {"joint_states", "odom"}
-BY_GAZEBO_CELL = {"object_pose"}
+BY_GAZEBO_CELL = {"object_pose", BELT_MARKER_TOPIC}
 ONLY_BUILT_IN = {"planner/joint_command", "planner/cmd_vel", "sim/truth"}
 
 

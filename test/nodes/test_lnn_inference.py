@@ -6,15 +6,16 @@ from array import array
 import numpy as np
 import pytest
 from geometry_msgs.msg import TwistStamped
+from policy_drivers import Observations, weight_update
 from ros_probe import maps_torch, ros_probe
-from sensor_drivers import PERIOD_S, SimulatedClock, unchanged
+from sensor_drivers import PERIOD_S, unchanged
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 from tiny_model import write_tiny_model
 
-from liquid_adapt_ros.msg import FusedState, PolicyAction, WeightUpdate
+from liquid_adapt_ros.msg import PolicyAction, WeightUpdate
 from liquid_adapt_ros.nodes import qos
-from liquid_adapt_ros.nodes.stamps import set_stamp, stamp_ns
+from liquid_adapt_ros.nodes.stamps import stamp_ns
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 from liquid_adapt_ros.weights.codec import encode
 
@@ -37,32 +38,6 @@ def model(tmp_path):
 def probe(ros_domain):
     with ros_probe() as probe:
         yield probe
-
-
-class Observations:
-    """Publishes a FusedState and the clock every 10 ms; `alter` may change it or keep it back."""
-
-    def __init__(self, probe, model):
-        self.clock = SimulatedClock(probe)
-        self.alter = unchanged
-        self.sent = {}
-        self._rng = np.random.default_rng(0)
-        self._model = model
-        self._publisher = probe.create_publisher(FusedState, "fused_state", qos.FUSED_STATE)
-        self.timer = probe.create_timer(PERIOD_S, self._tick)
-
-    def _tick(self):
-        now_ns = self.clock.advance()
-        features = self._rng.standard_normal(self._model.spec.features).astype(np.float32)
-        message = FusedState(fingerprint=self._model.fingerprint)
-        message.features = array("f", features.tobytes())
-        message.camera_valid = message.imu_valid = message.joint_valid = True
-        message.usable_for_learning = True
-        set_stamp(message.header.stamp, now_ns)
-        message = self.alter(message)
-        if message is not None:
-            self.sent[stamp_ns(message.header.stamp)] = np.array(message.features)
-            self._publisher.publish(message)
 
 
 class Robot:
@@ -246,19 +221,6 @@ def test_input_that_must_not_move_the_robot_stops_it_with_the_reason(probe, run)
         assert probe.spin_until(lambda what=reason: what in probe.message(NODE)), reason
         robot.observations.alter = unchanged
         assert probe.spin_until(robot.is_moving), reason
-
-
-def weight_update(model, version, base_version=0, **tensors):
-    payload = encode(tensors or model.params)
-    update = WeightUpdate(
-        version=version,
-        base_version=base_version,
-        fingerprint=model.fingerprint,
-        tensor_names=list(tensors or model.params),
-        sha256=hashlib.sha256(payload).hexdigest(),
-    )
-    update.payload = array("B", payload)
-    return update
 
 
 def signed(update, payload):

@@ -15,7 +15,7 @@ from liquid_adapt_ros.msg import AdaptationStatus, FusedState, PolicyAction, Wei
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.stamps import set_stamp
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
-from liquid_adapt_ros.runtime.weight_store import WeightStore
+from liquid_adapt_ros.runtime.weight_store import WeightRejected, WeightStore
 
 NODE = "online_trainer"
 # The simulated clock runs this much faster than the real one.
@@ -24,6 +24,7 @@ PACE = 2.5
 START_TIMEOUT_S = 90.0
 SHIFT_AFTER_S = 5.0
 PLAN_PERIOD_NS = 50_000_000
+READOUT = frozenset({"readout.weight", "readout.bias"})
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ class Robot:
         self.alter_fused = self.alter_action = self.alter_pose = unchanged
         self.clock = SimulatedClock(probe)
         self.store = WeightStore(SPEC, model.fingerprint, model.params)
-        self.updates = []
+        self.updates, self.rejected = [], []
         self.statuses = probe.record(AdaptationStatus, "adaptation_status", qos.REPORT)
         self._probe, self._model = probe, model
         self._policy = StreamingPolicy(SPEC, model.params, model.norm)
@@ -129,8 +130,13 @@ class Robot:
             publisher.publish(message)
 
     def _on_update(self, update):
+        try:
+            params = self.store.accept(update).params
+        except WeightRejected as rejection:
+            self.rejected.append((update, rejection))
+            return
         self.updates.append(update)
-        self._policy.swap(self.store.accept(update).params)
+        self._policy.swap(params)
 
 
 @pytest.fixture
@@ -159,10 +165,10 @@ def robot(probe, fitted):
 
 
 def assert_learns(robot, within_s):
-    accepted = robot.status.accepted
+    updates = robot.status.updates
     for _ in range(round(10 * within_s)):
         robot.run(0.1)
-        if robot.status.accepted > accepted and robot.status.learning:
+        if robot.status.updates > updates and robot.status.learning:
             assert robot.status.reason == ""
             return
     pytest.fail(f"nothing was learned in {within_s} s: {robot.status}")
@@ -182,13 +188,16 @@ def test_error_falls_after_a_change_and_a_restarted_trainer_goes_on(probe, robot
     assert after.scored_samples > 200
     assert after.score_span_s == pytest.approx(5.0, abs=0.3)
     assert 0.0 < after.step_time_s < 0.5
-    assert after.position_loss > 0.0 and after.action_loss > 0.0
+    assert 0.0 <= after.anchor_weight < 0.9
+    assert after.labels > 1000
+    assert after.governor in ("nominal", "throttled_cpu")
     versions = [update.version for update in robot.updates]
     assert versions == list(range(1, len(versions) + 1))
     assert [update.base_version for update in robot.updates] == [0, *versions[:-1]]
-    assert after.accepted > 15
-    assert after.weight_version in versions[-2:]  # one may have come after the status
-    assert set(robot.updates[-1].tensor_names) == set(SPEC.shapes())
+    assert after.updates > 100
+    assert after.weight_version in versions[-30:]  # some have come after the status
+    by_size = {frozenset(update.tensor_names) for update in robot.updates}
+    assert by_size == {READOUT, frozenset(SPEC.shapes())}
 
     assert trainer.stop() == 0
     robot.run(1.0)
@@ -245,9 +254,9 @@ def test_bad_input_is_dropped_named_and_outlived(probe, robot, start):
 
     robot.alter_fused = unusable
     robot.run(3.0)
-    accepted = robot.status.accepted
+    updates = robot.status.updates
     robot.run(1.5)
-    assert robot.status.accepted == accepted
+    assert robot.status.updates == updates
     assert not robot.status.learning
     assert "label" in robot.status.reason
     robot.alter_fused = unchanged
@@ -257,22 +266,20 @@ def test_bad_input_is_dropped_named_and_outlived(probe, robot, start):
 def test_learning_starts_again_when_the_robot_takes_the_weights_back(probe, robot, start, fitted):
     start()
     robot.run(SHIFT_AFTER_S + 6.0)
-    robot.run_until_update()  # the next is not on its way yet
-    drifted = distance(robot.updates[-1], robot, fitted[1])
-    last = robot.updates[-1].version
+    drifted = distance(robot, fitted[1])
     robot.take_back_weights()
     robot.run_until_update()
     first = robot.updates[-1]
-    assert (first.version, first.base_version) == (last + 1, 0)
-    assert distance(first, robot, fitted[1]) < 0.5 * drifted
+    assert first.base_version == 0 and set(first.tensor_names) == set(SPEC.shapes())
+    assert distance(robot, fitted[1]) < 0.5 * drifted
+    assert len(robot.rejected) <= 1  # what was on its way when the weights were taken back
     assert_learns(robot, within_s=10.0)
     assert robot.status.rolled_back == 1
 
 
-def distance(update, robot, model):
-    """How far an update is from the shipped weights."""
-    store = WeightStore(SPEC, model.fingerprint, model.params)
-    params = store.accept(update).params
+def distance(robot, model):
+    """How far what the robot runs is from the shipped weights."""
+    params = robot.store.current.params
     return sum(np.abs(params[name] - model.params[name]).sum() for name in params)
 
 

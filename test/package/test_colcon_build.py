@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCE_FOLDERS = ("liquid_adapt_ros", "config", "launch", "models")
+SOURCE_FOLDERS = ("liquid_adapt_ros", "config", "launch", "models", "rviz", "urdf", "worlds")
 FIRST_LINE = "import sys; from liquid_adapt_ros import msg, nodes; print(nodes.__file__)"
 
 

@@ -15,24 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_adapt_ros.fusion.alignment import NANOSECONDS
-from liquid_adapt_ros.fusion.encoder import OnnxEncoder
-from liquid_adapt_ros.fusion.joints import JointOrder
-from liquid_adapt_ros.fusion.normalise import Normaliser
-from liquid_adapt_ros.fusion.observation import FusionConfig, Observer
-from liquid_adapt_ros.fusion.preprocess import preprocess
 from liquid_adapt_ros.runtime.engine import PolicyOutput, StreamingPolicy
 from liquid_adapt_ros.runtime.policy_model import load_policy
-from liquid_adapt_ros.sim.samples import CameraSample, Command, TickResult
+from liquid_adapt_ros.sim.samples import Command, TickResult
+from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.record import (
     HELD_OUT,
-    TICK_S,
     episode_rng,
     nominal_episode,
-    observe,
 )
-from liquid_adapt_ros.tools.pretrain.sequences import MILLIMETRE
 from liquid_adapt_ros.tools.pretrain.settings import EvaluationSettings
 
 # A picture shows the world as it was some 40 ms ago: right after a change of target no network can
@@ -46,35 +38,16 @@ class RuntimeStack:
     def __init__(self, model_path: Path, encoder_path: Path) -> None:
         model = load_policy(model_path)
         self.spec = model.spec
-        self._encoder = OnnxEncoder(encoder_path)
-        if self._encoder.sha256 != model.encoder_sha256:
-            raise ValueError(f"{encoder_path} is not the encoder that {model_path} belongs to")
-        normaliser = Normaliser(model.norm["norm.feature_mean"], model.norm["norm.feature_scale"])
-        joints = model.spec.joint_names
-        self._observer = Observer(normaliser, len(joints), FusionConfig())
-        self._joint_order = JointOrder(joints)
+        self._fusion = InProcessFusion(model, encoder_path)
         self._policy = StreamingPolicy(model.spec, model.params, model.norm)
-        self._picture: CameraSample | None = None
 
     def tick(self, tick: TickResult) -> tuple[PolicyOutput, bool]:
-        """Take the samples of a tick; a picture counts from the next tick on, being encoded.
+        """Take the samples of a tick.
 
-        Returns the policy's output and whether fusion calls the sample usable: every modality is
-        there and fresh.
+        Returns the policy's output and whether fusion calls the sample usable.
         """
-        now_ns = round(tick.time_s * NANOSECONDS)
-        if self._picture is not None:
-            self._take_picture(self._picture, now_ns)
-        self._picture = tick.camera
-        observe(self._observer, self._joint_order, tick, now_ns)
-        usable = self._observer.validity(self._observer.ages(now_ns)).all
-        return self._policy.step(self._observer.features(), TICK_S), usable
-
-    def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
-        depth_mm = np.rint(picture.depth_m * 1000.0).astype(np.uint16)  # as 16UC1 carries it
-        inputs = preprocess(picture.rgb, depth_mm * MILLIMETRE, picture.matrix)
-        stamp_ns = round(picture.stamp_s * NANOSECONDS)
-        self._observer.take_embedding(stamp_ns, now_ns, self._encoder.encode(*inputs))
+        features, usable = self._fusion.tick(tick)
+        return self._policy.step(features, TICK_S), usable
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.fusion.preprocess import GRID_HEIGHT, GRID_WIDTH, preprocess
+from liquid_adapt_ros.tools.in_process_fusion import MILLIMETRE
 from liquid_adapt_ros.tools.pretrain.record import Recording
-
-MILLIMETRE = np.float32(0.001)
 
 
 @dataclass(frozen=True)

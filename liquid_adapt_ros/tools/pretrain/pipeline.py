@@ -15,10 +15,12 @@ import torch
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.lnn.spec import PolicySpec
+from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
 from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
 from liquid_adapt_ros.tools.pretrain.export import export_encoder
 from liquid_adapt_ros.tools.pretrain.model_card import model_card
+from liquid_adapt_ros.tools.pretrain.nominal_set import nominal_set
 from liquid_adapt_ros.tools.pretrain.record import (
     Recording,
     episode_folders,
@@ -34,14 +36,15 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
-from liquid_adapt_ros.tools.pretrain.train_policy import train_policy
+from liquid_adapt_ros.tools.pretrain.train_policy import normalised, train_policy
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
 
-ENCODER_NAME, POLICY_NAME, CARD_NAME = (
+ENCODER_NAME, POLICY_NAME, NOMINAL_NAME, CARD_NAME = (
     "conveyor_encoder.onnx",
     "conveyor_policy.safetensors",
+    "conveyor_policy_nominal.safetensors",
     "README.md",
 )
 Update = Callable[[int, int, str], None]  # done, in all, a line of text
@@ -73,6 +76,7 @@ class Pipeline:
             "encoder": self._encoder.run(self._train_encoder),
             "embeddings": self._embeddings.run(self._embed),
             "policy": self._policy.run(self._train_policy),
+            "nominal set": self._nominal.run(self._draw_nominal),
             "evaluation": self._evaluation.run(self._evaluate),
         }
         self._publish(results)
@@ -116,6 +120,13 @@ class Pipeline:
             policy=dataclasses.asdict(self.settings.policy),
             spec=self._spec.to_dict(),
         )
+
+    @cached_property
+    def _nominal(self) -> Stage:
+        names = ("tools/pretrain/nominal_set.py", "adaptation/window_training.py")
+        nominal = dataclasses.asdict(self.settings.nominal)
+        sources = source_hash("lnn", *names)
+        return self._stage("nominal", sources, policy=self._policy.key, nominal=nominal)
 
     @cached_property
     def _evaluation(self) -> Stage:
@@ -190,6 +201,13 @@ class Pipeline:
         model.save(self._policy_path)
         return {"fingerprint": model.fingerprint}
 
+    def _draw_nominal(self) -> dict[str, Any]:
+        model = load_policy(self._policy_path)
+        sequences = [normalised(item, model.norm) for item in self._sequences(self._episodes)]
+        drawn = nominal_set(model, sequences, self.settings.nominal, self.settings.seed)
+        drawn.save(self._nominal_path)
+        return {"windows": len(drawn.windows)}
+
     def _sequences(self, folders: list[Path]) -> list[PolicySequence]:
         return [
             policy_sequence(
@@ -221,7 +239,7 @@ class Pipeline:
         self.models.mkdir(parents=True, exist_ok=True)
         card = model_card(self.settings, results)
         write_atomically(self.models / CARD_NAME, card.encode())
-        for source in (self._encoder_path, self._policy_path):
+        for source in (self._encoder_path, self._nominal_path, self._policy_path):
             write_atomically(self.models / source.name, source.read_bytes())
 
     # --- places -------------------------------------------------------------------------------
@@ -241,3 +259,7 @@ class Pipeline:
     @property
     def _policy_path(self) -> Path:
         return self._policy.folder / POLICY_NAME
+
+    @property
+    def _nominal_path(self) -> Path:
+        return self._nominal.folder / NOMINAL_NAME

@@ -25,11 +25,11 @@ from liquid_adapt_ros.sim.randomisation import sample_nominal, sample_scattered
 from liquid_adapt_ros.sim.samples import Command, TickResult
 from liquid_adapt_ros.sim.target import select_target
 from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
+from liquid_adapt_ros.tools.in_process_fusion import TICK_S, observe
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.settings import DataSettings
 from liquid_adapt_ros.tools.pretrain.stage import save_folder_atomically
 
-TICK_S = 0.01
 ACTIONS = 9  # 6 joint velocities [rad/s], base linear [m/s] and angular [rad/s], gripper [0..1]
 TRAINING, HELD_OUT, STARTS = 0, 1, 2
 TICK_SIGNALS = (
@@ -187,16 +187,6 @@ class SensorRecorder:
             arrived_tick=np.array(self._pictures["arrived"], np.int64),
             **ticks,
         )
-
-
-def observe(observer: Observer, order: JointOrder, tick: TickResult, now_ns: int) -> None:
-    """Give a tick's IMU and joint samples to fusion's observer, in the order of their stamps."""
-    for sample in tick.imu:
-        values = np.concatenate([sample.linear_acceleration, sample.angular_velocity])
-        observer.take_imu(round(sample.stamp_s * NANOSECONDS), now_ns, values)
-    joint = tick.joint
-    positions = order.pick(joint.names, joint.position)
-    observer.take_joints(round(joint.stamp_s * NANOSECONDS), now_ns, positions)
 
 
 def record_episode(settings: DataSettings, rng: np.random.Generator) -> Recording:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.fusion.preprocess import preprocess
 from liquid_adapt_ros.lnn.spec import FeatureLayout, OutputLayout, PolicySpec
-from liquid_adapt_ros.tools.pretrain.record import TICK_S, Recording
-
-MILLIMETRE = np.float32(0.001)
+from liquid_adapt_ros.tools.in_process_fusion import MILLIMETRE, TICK_S
+from liquid_adapt_ros.tools.pretrain.record import Recording
 
 # No feature is scaled up more than this allows: a wrist that never turned by more than 1 mrad in
 # training must not saturate the network when an encoder is off by 10 mrad.

@@ -76,6 +76,14 @@ class PolicySettings:
 
 
 @dataclass(frozen=True)
+class NominalSettings:
+    """What is shipped against forgetting: number of windows and samples in each."""
+
+    windows: int = 60
+    samples: int = 100
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     """Episodes that nothing was trained on: their number and length [s]."""
 
@@ -106,4 +114,5 @@ class PretrainSettings:
     data: DataSettings = field(default_factory=DataSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    nominal: NominalSettings = field(default_factory=NominalSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

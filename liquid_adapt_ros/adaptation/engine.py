@@ -1,0 +1,471 @@
+"""The learning engine: features in, labels when they become known, weight updates out.
+
+    engine = AdaptationEngine(spec, params)
+    for each sample:          said = engine.observe(stamp_ns, features)
+    for each label, whenever: engine.label(stamp_ns, target)
+    for each sample:          update = engine.update()         # the readout, at most 10 times a s
+    now and then:             job = engine.training_job()      # the network, every 0.5 s, say
+                              update = engine.finish(job, job.run())   # run() in any thread
+
+Two time scales: `readout_adaptation.py` follows within tenths of a second, `window_training.py`
+moves the whole network to where the readout has less to correct. Nothing here knows of ROS, of
+robots or of units: features and targets are those of the network, about 1 in size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.guard import LiveGuard
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
+from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
+from liquid_adapt_ros.adaptation.windows import NominalSet, Params, Windows
+from liquid_adapt_ros.lnn.network_spec import NetworkSpec
+from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
+
+READOUT_NAMES = ("readout.weight", "readout.bias")
+# Errors beyond this count as this much for the guard: one outlier is no reason to go back.
+_GUARD_ERROR_MAX = 1.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What two networks say to one sample: (O,) each; finite: whether both can be used.
+
+    adapted: the weights that the updates so far come to. frozen: the shipped ones.
+    """
+
+    adapted: NDArray[np.float64]
+    frozen: NDArray[np.float64]
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Update:
+    """New weights.
+
+    Attributes:
+        tensors: by name; tensors that are not listed keep their values.
+        kind: "readout", "network", "fallback" (the shipped weights fly for now, or no longer) or
+            "rollback" (what was learned is forgotten).
+        gain_percent: fall of the live error against the frozen network's so far [%]; NaN: unknown.
+    """
+
+    tensors: dict[str, NDArray[np.float32]]
+    kind: str
+    gain_percent: float
+
+
+@dataclass
+class Counts:
+    """What became of the labels and of the candidates since the start."""
+
+    labels: int = 0
+    labels_unmatched: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    fallen_back: int = 0
+    rolled_back: int = 0
+
+
+class AdaptationEngine:
+    """See the module's docstring. Not thread-safe, but for the job's run().
+
+    Attributes:
+        network: the tensors that the slow time scale has come to.
+        readout: the fast time scale, which corrects the network's readout.
+        training: the slow time scale; None where it is off.
+        counts: what became of labels and candidates.
+
+    Args:
+        spec: the network's sizes.
+        params: its shipped weights, float32.
+        nominal: windows and Fisher information of the data it was trained on; None: unknown.
+        settings: see there.
+        output_weight: (O,) how much each output's error counts in training and for the guard.
+        seed: decides which windows are replayed.
+
+    Raises:
+        ValueError: sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        params: Params,
+        nominal: NominalSet | None = None,
+        settings: EngineSettings | None = None,
+        output_weight: ArrayLike | None = None,
+        seed: int = 0,
+    ):
+        settings = settings or EngineSettings()
+        spec.check_params(params)
+        self.spec, self.settings = spec, settings
+        self._shipped = {name: np.array(value, np.float32) for name, value in params.items()}
+        weight = np.ones(spec.outputs) if output_weight is None else np.asarray(output_weight)
+        if weight.shape != (spec.outputs,) or not (weight >= 0.0).all() or not weight.any():
+            raise ValueError(f"output_weight must be {spec.outputs} numbers >= 0, got {weight}")
+        self._output_weight = weight.astype(np.float32)
+        self._phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
+        self.network = dict(self._shipped)
+        self._stream = StatefulStream(self._phi_spec, self._for_phi(self.network))
+        self._frozen_stream = StatefulStream(spec, self._shipped)
+        self.readout = ReadoutAdaptation(
+            _joined(self.network), settings.readout or ReadoutSettings()
+        )
+        features = self._phi_spec.outputs + 1
+        self._ring = SampleRing(
+            max(1, round(settings.memory_s / spec.step_s)),
+            spec.features,
+            spec.hidden,
+            features,
+            self.readout.experts + 2,  # and the two predictions that were really made
+            spec.outputs,
+        )
+        self._phi = np.ones(features)
+        self._second_moment = np.zeros((features, features))
+        self._second_moment_samples = 0.0
+        self._observed_until = 0
+        self._pending: list[tuple[int, NDArray[np.bool_]]] = []
+        self._newest_ns: int | None = None
+        self._updated_ns: int | None = None
+        self._segment = 0
+        self._max_gap_s = min(settings.max_gap_s or 2.5 * spec.step_s, spec.max_stable_step_s)
+        self._live = LiveGuard(settings.guard) if settings.guard else None
+        self.training = (
+            TrainingSide(spec, self._shipped, nominal, settings, self._output_weight, seed)
+            if settings.training
+            else None
+        )
+        self._paused = ""
+        self._has_fallen_back = False
+        self.counts = Counts()
+
+    # --- the stream ---------------------------------------------------------------------------
+
+    def observe(self, stamp_ns: int, features: ArrayLike, usable: bool = True) -> Prediction:
+        """Step both networks with a sample (F,); `usable`: whether labels of it may be learned.
+
+        Raises:
+            ValueError: wrong length, not finite, or not newer than the newest sample.
+        """
+        values = np.asarray(features, np.float32)
+        if values.shape != (self.spec.features,):
+            raise ValueError(f"{values.size} features, expected {self.spec.features}")
+        if not np.isfinite(values).all():
+            raise ValueError("features are not finite")
+        dt_s = self._time_step(stamp_ns)
+        hidden_state = self._stream.hidden_state
+        phi, finite = self._stream.step(values, dt_s)
+        frozen, frozen_finite = self._frozen_stream.step(values, dt_s)
+        finite = finite and frozen_finite
+        self._phi[:-1] = phi
+        predicted = self.readout.predict(self._phi)
+        learned = self.readout.readout @ self._phi
+        if dt_s > self._max_gap_s:
+            self._segment += 1
+        self._ring.append(
+            stamp_ns=stamp_ns,
+            dt_s=min(dt_s, self._max_gap_s),
+            segment=self._segment,
+            features=values,
+            usable=usable and finite,
+            hidden_state=hidden_state,
+            phi=self._phi,
+            predicted=np.concatenate([predicted, learned[None], frozen[None]]),
+        )
+        self._observed_until += 1
+        frozen = frozen.astype(np.float64)
+        return Prediction(frozen if self._has_fallen_back else learned, frozen, finite)
+
+    def label(self, stamp_ns: int, target: ArrayLike) -> bool:
+        """Take what the outputs (O,) should have been for the sample of this stamp; NaN: unknown.
+
+        A sample may be labelled in several calls, each for other outputs; an output that has a
+        label keeps it. Returns whether there was anything to learn from it.
+
+        Raises:
+            ValueError: wrong length or infinite.
+        """
+        values = np.asarray(target, np.float32)
+        if values.shape != (self.spec.outputs,) or np.isinf(values).any():
+            raise ValueError(f"a label needs {self.spec.outputs} values without infinities")
+        row = self._ring.find(stamp_ns)
+        if row is None or self._paused or not self._ring.usable[row]:
+            self.counts.labels_unmatched += 1
+            return False
+        stored = self._ring.target[row]
+        fresh = np.isnan(stored) & ~np.isnan(values)
+        if not fresh.any():
+            return False
+        stored[fresh] = values[fresh]
+        self._pending.append((stamp_ns, fresh))
+        self.counts.labels += 1
+        return True
+
+    def forget_stream(self) -> None:
+        """Start a new stream, as after a jump of the clock; what was learned stays."""
+        self._newest_ns = self._updated_ns = None
+        self._stream.reset()
+        self._frozen_stream.reset()
+        self._ring.clear()
+        self._pending.clear()
+
+    def pause(self, reason: str) -> None:
+        """Learn nothing from labels that come from now on; an empty reason ends the pause."""
+        self._paused = reason
+
+    # --- what is known ------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, NDArray[np.float32]]:
+        """All tensors as they fly now."""
+        if self._has_fallen_back:
+            return dict(self._shipped)
+        return self.network | _split(self.readout.readout)
+
+    def stored_targets(self) -> NDArray[np.float32]:
+        """The labels of the samples that are kept, (N, O), oldest first; NaN where not known."""
+        return self._ring.target.copy()
+
+    @property
+    def gain(self) -> float:
+        """Fall of the live error against the frozen network's [1]; NaN while unknown."""
+        return self._live.gain if self._live else math.nan
+
+    @property
+    def anchor_weight(self) -> NDArray[np.float64]:
+        """How far each output's readout is left as the network's own, (O,) in [0, 1]."""
+        return self.readout.anchor_weight
+
+    @property
+    def observed_moment(self) -> tuple[NDArray[np.float64], float]:
+        """Second moment of phi over the samples observed (P, P), and how many they were."""
+        return self._observed_moment(), self._second_moment_samples
+
+    @observed_moment.setter
+    def observed_moment(self, value: tuple[NDArray[np.float64], float]) -> None:
+        moment, samples = value
+        self._second_moment = np.asarray(moment, np.float64) * samples
+        self._second_moment_samples = samples
+        self._observed_until = 0
+
+    # --- the fast time scale ------------------------------------------------------------------
+
+    def update(self) -> Update | None:
+        """Learn the labels that have come, if it is time to; None where nothing changed."""
+        if not self._pending or not self._is_due():
+            return None
+        self._updated_ns = self._newest_ns
+        self._learn_pending()
+        if self._live is not None:
+            if self._live.must_forget:
+                return self.restore_shipped()
+            if self._live.prefers_shipped != self._has_fallen_back:
+                return self._fall_back_or_return()
+        if self.settings.readout is None:
+            return None
+        self.solve_readout()
+        if self._has_fallen_back:
+            return None
+        return Update(_split(self.readout.readout), "readout", 100.0 * self.gain)
+
+    def _fall_back_or_return(self) -> Update:
+        """Fly the shipped weights while they are better, and what was learned while that is."""
+        self._has_fallen_back = not self._has_fallen_back
+        if self._has_fallen_back:
+            self.counts.fallen_back += 1
+        return Update(self.params, "fallback", 100.0 * self.gain)
+
+    def restore_shipped(self) -> Update:
+        """Go back to the shipped weights and forget what was learned."""
+        self.counts.rolled_back += 1
+        self._has_fallen_back = False
+        self.use_network(dict(self._shipped))
+        self.readout.restart(self.anchor())
+        if self._live is not None:
+            self._live.reset()
+        if self.training is not None:
+            self.training.restart()
+        return Update(dict(self.network), "rollback", math.nan)
+
+    def use_network(self, params: Params) -> None:
+        """Run these tensors from the next sample on, the readout being corrected as before."""
+        self.network = dict(params)
+        self._stream.swap(self._for_phi(self.network))
+
+    def anchor(self) -> NDArray[np.float64]:
+        """The network's own readout, which is corrected: (O, P), the bias last."""
+        return _joined(self.network)
+
+    def solve_readout(self) -> None:
+        """Bring the readout up to what is known."""
+        self.readout.solve(self._prior())
+
+    # --- the slow time scale ------------------------------------------------------------------
+
+    def training_job(self) -> TrainingJob:
+        """What to train on next; its run() changes nothing here and may take its time.
+
+        Raises:
+            NotReady: there is nothing to train on yet; the text is the reason.
+        """
+        if self.training is None:
+            raise NotReady("training is off")
+        if self._paused:
+            raise NotReady(self._paused)
+        return self.training.job(self._ring, self.network)
+
+    def finish(self, job: TrainingJob, objection: str) -> Update | None:
+        """Take over what a job came to, `objection` being what run() returned."""
+        if job.is_stale(self.counts.rolled_back):
+            return None
+        if objection:
+            self.counts.rejected += 1
+            return None
+        self.counts.accepted += 1
+        self.training.take(job)
+        self.use_network(job.candidate)
+        self._rebuild_readout()
+        if self._has_fallen_back:
+            return None
+        return Update(self.params, "network", 100.0 * self.gain)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _for_phi(self, params: Params) -> dict[str, NDArray[np.float32]]:
+        """The same network with an identity for a readout."""
+        size = self._phi_spec.outputs
+        identity = {
+            "readout.weight": np.eye(size, dtype=np.float32),
+            "readout.bias": np.zeros(size, np.float32),
+        }
+        return {**params, **identity}
+
+    def _time_step(self, stamp_ns: int) -> float:
+        if self._newest_ns is None:
+            dt_s = self.spec.step_s
+        else:
+            dt_s = (stamp_ns - self._newest_ns) / NANOSECONDS
+        if not dt_s > 0.0:
+            raise ValueError(f"stamp {stamp_ns} ns is not newer than {self._newest_ns} ns")
+        self._newest_ns = stamp_ns
+        return dt_s
+
+    def _is_due(self) -> bool:
+        if self._updated_ns is None:
+            return True
+        elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
+        return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)
+
+    def _independent(self, dt_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        settings = self.settings.readout or ReadoutSettings()
+        return np.minimum(dt_s / settings.correlation_s, 1.0)
+
+    def _learn_pending(self) -> None:
+        ring, pending = self._ring, self._pending
+        self._pending = []
+        kept = [(ring.find(stamp), fresh) for stamp, fresh in pending]
+        kept = [(row, fresh) for row, fresh in kept if row is not None]
+        if not kept:
+            return
+        rows = np.array([row for row, _ in kept])
+        fresh = np.array([mask for _, mask in kept])
+        target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
+        predicted = ring.predicted[rows].astype(np.float64)
+        self._compare(target, predicted, ring.dt_s[rows])
+        if self.settings.readout is not None:
+            trust = self.readout.learn(
+                ring.phi[rows].astype(np.float64),
+                target,
+                predicted[:, :-2],
+                self._independent(ring.dt_s[rows]),
+            )
+        else:
+            trust = fresh.astype(np.float32)
+        ring.trust[rows] = np.where(fresh, trust, ring.trust[rows])
+
+    def _compare(
+        self, target: NDArray[np.float64], predicted: NDArray[np.float64], dt_s: NDArray
+    ) -> None:
+        """Adapted against frozen, for the guard."""
+        if self._live is None:
+            return
+        error = np.minimum(np.abs(target[:, None] - predicted[:, -2:]), _GUARD_ERROR_MAX)
+        known = ~np.isnan(target)
+        weight = known * self._output_weight
+        total = float(weight.sum())
+        if not total > 0.0:
+            return
+        squared = np.nansum(np.square(error) * weight[:, None], axis=(0, 2)) / total
+        share = total / float(self._output_weight.sum()) / len(target)
+        self._live.learn(squared[0], squared[1], share * float(np.sum(dt_s)))
+
+    def _prior(self) -> NDArray[np.float64]:
+        """Second moment of phi where the network is known to be good: (P, P)."""
+        nominal = self.training.nominal_moment if self.training is not None else None
+        if nominal is None:
+            nominal = self._observed_moment()
+        isotropy = self.settings.prior_isotropy
+        level = np.trace(nominal) / len(nominal)
+        return (1.0 - isotropy) * nominal + isotropy * level * np.eye(len(nominal))
+
+    def _observed_moment(self) -> NDArray[np.float64]:
+        fresh = min(self._observed_until, len(self._ring))
+        if fresh:
+            phi = self._ring.phi[-fresh:].astype(np.float64)
+            self._second_moment += phi.T @ phi
+            self._second_moment_samples += fresh
+            self._observed_until = 0
+        return self._second_moment / max(self._second_moment_samples, 1.0)
+
+    def _rebuild_readout(self) -> None:
+        """Solve for the readout again on what the new network makes of the stream."""
+        ring = self._ring
+        phi = ring.phi
+        cuts = np.flatnonzero(np.diff(ring.segment)) + 1
+        for rows in np.split(np.arange(len(ring)), cuts):
+            part = slice(rows[0], rows[-1] + 1)
+            window = Windows(
+                features=ring.features[part][None],
+                dt_s=ring.dt_s[part][None].astype(np.float32),
+                hidden_state=ring.hidden_state[rows[0]][None],
+                target=ring.target[part][None],
+            )
+            phi[part, :-1] = self.training.phi(window)
+        self._observed_until = len(ring)
+        self._second_moment[:], self._second_moment_samples = 0.0, 0.0
+        anchor = self.anchor()
+        if self.settings.readout is None:
+            self.readout.restart(anchor)
+            return
+        self.readout.rebuild(
+            anchor,
+            phi.astype(np.float64),
+            ring.target.astype(np.float64),
+            ring.trust.astype(np.float64),
+            self._independent(ring.dt_s),
+        )
+        self.solve_readout()
+
+
+def _joined(params: Params) -> NDArray[np.float64]:
+    """Readout and bias as one matrix (O, P), for phi with a 1 at its end."""
+    weight, bias = (params[name] for name in READOUT_NAMES)
+    return np.concatenate([weight, bias[:, None]], axis=1).astype(np.float64)
+
+
+def _split(readout: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """The reverse of `_joined`."""
+    values = readout.astype(np.float32)
+    return {
+        "readout.weight": np.ascontiguousarray(values[:, :-1]),
+        "readout.bias": values[:, -1].copy(),
+    }

@@ -1,0 +1,318 @@
+"""The fast time scale: the readout follows the labels within tenths of a second.
+
+The network's features phi stay as they are; only the linear map from them to the outputs is
+learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
+needs the fewest samples, and some of the whole readout with different memories. `fixed_share.py`
+mixes them with the anchor, output by output; where nothing is to be gained, the anchor wins.
+
+Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
+Neural-Fly's composite adaptation (O'Connell et al., arXiv 2205.06908), and it suffices for
+continuous-time networks (bioRxiv 2026.06.11.731593). Of the second-order low-rank updates of all
+layers (arXiv 2604.04039) this is the case that stays convex.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_adapt_ros.adaptation.fixed_share import FixedShare
+from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+
+Array = NDArray[np.float64]
+
+_STATE = (
+    "offset_information",
+    "offset_cross",
+    "bank_information",
+    "bank_cross",
+    "mixture_weights",
+    "variance",
+    "quiet",
+)
+_MAD_TO_SIGMA = 1.4826  # of a normal distribution
+
+
+@dataclass(frozen=True)
+class ReadoutSettings:
+    """How fast the readout follows, and what it distrusts.
+
+    An independent sample is `correlation_s` of the stream: labels that lie closer together than
+    that repeat each other and count as fractions.
+
+    Attributes:
+        correlation_s: time over which errors of the network are alike [s].
+        offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
+        memories, priors: the same of the estimates of the whole readout.
+        anchor_share: what is dealt out to the anchor of the weight dealt out anew; the rest is
+            divided equally.
+        share_per_sample: part of all weight dealt out anew for each independent sample [1].
+        loss_max: most that one sample counts against an estimate, in log-likelihood [1].
+        variance_memory: memory of the noise's variance [independent samples].
+        noise_floor: smallest standard deviation of the noise, in output units [1].
+        gate: a sample further off than this many standard deviations of the latest ones counts
+            less, with the inverse square of its distance.
+        gate_memory: batches of labels whose median says what is usual.
+        jump_ratio: the world has jumped when the usual error grows by this factor; the past then
+            counts `jump_kept` times as much.
+    """
+
+    correlation_s: float = 0.1
+    offset_memory: float = 7.0
+    offset_prior: float = 0.5
+    memories: tuple[float, ...] = (15.0, 60.0, 300.0)
+    priors: tuple[float, ...] = (2.0, 4.0, 8.0)
+    anchor_share: float = 0.5
+    share_per_sample: float = 0.005
+    loss_max: float = 4.0
+    variance_memory: float = 10.0
+    noise_floor: float = 0.02
+    gate: float = 4.0
+    gate_memory: int = 5
+    jump_ratio: float = 6.0
+    jump_kept: float = 0.1
+
+    def __post_init__(self) -> None:
+        if len(self.memories) != len(self.priors) or not self.memories:
+            raise ValueError(
+                f"memories = {self.memories} and priors = {self.priors}: "
+                "each estimate needs one of each"
+            )
+        for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+class _Group:
+    """Outputs that have been labelled together so far."""
+
+    def __init__(self, outputs: Sequence[int], features: int, settings: ReadoutSettings):
+        self.outputs = list(outputs)
+        self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
+        self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
+        learners = 1 + len(settings.memories)
+        others = (1.0 - settings.anchor_share) / learners
+        self.mixture = FixedShare(
+            [settings.anchor_share] + [others] * learners,
+            len(outputs),
+            settings.share_per_sample,
+            settings.loss_max,
+        )
+        self.variance = np.full(len(outputs), settings.noise_floor**2)
+        self.usual: deque[Array] = deque(maxlen=settings.gate_memory)
+        self.quiet = np.full(len(outputs), settings.noise_floor)
+
+    def state(self, name: str) -> Array:
+        """One of the arrays that were learned, by its name in _STATE."""
+        part, _, attribute = name.rpartition("_")
+        return getattr(getattr(self, part), attribute) if part else getattr(self, attribute)
+
+    def select(self, outputs: Sequence[int], features: int, settings: ReadoutSettings) -> _Group:
+        places = [self.outputs.index(output) for output in outputs]
+        group = _Group(outputs, features, settings)
+        group.offset, group.bank = self.offset.select(places), self.bank.select(places)
+        group.mixture = self.mixture.select(places)
+        group.variance, group.quiet = self.variance[places], self.quiet[places]
+        group.usual.extend(row[places] for row in self.usual)
+        return group
+
+
+class ReadoutAdaptation:
+    """Estimates of the readout, and their mixture.
+
+    phi has P elements, the last of which is 1 (it carries the bias).
+
+    Args:
+        anchor: (O, P) the readout that is corrected.
+        settings: how fast it follows.
+    """
+
+    def __init__(self, anchor: Array, settings: ReadoutSettings):
+        self._settings = settings
+        self.restart(anchor)
+
+    def restart(self, anchor: Array) -> None:
+        """Forget everything, and correct this anchor."""
+        self._anchor = np.array(anchor, np.float64)
+        outputs, features = self._anchor.shape
+        self.experts = 2 + len(self._settings.memories)
+        self._groups = [_Group(range(outputs), features, self._settings)]
+        # (experts, O, P); the first is the anchor itself.
+        self._readouts = np.repeat(self._anchor[None], self.experts, axis=0)
+        self._mixed = self._anchor.copy()
+
+    @property
+    def readout(self) -> Array:
+        """The mixture (O, P)."""
+        return self._mixed
+
+    @property
+    def anchor_weight(self) -> Array:
+        """How far the anchor is trusted, (O,) in [0, 1]."""
+        weight = np.empty(len(self._anchor))
+        for group in self._groups:
+            weight[group.outputs] = group.mixture.weights[0]
+        return weight
+
+    def predict(self, phi: Array) -> Array:
+        """What each estimate says, (experts, O), for phi (P,)."""
+        return self._readouts @ phi
+
+    def learn(self, phi: Array, target: Array, predicted: Array, independent: Array) -> Array:
+        """Take N labelled samples, oldest first; returns how much each label counts, (N, O).
+
+        phi: (N, P). target: (N, O), NaN where not known now (or known before). predicted:
+        (N, experts, O) as `predict` said at the time. independent: (N,) how many independent
+        samples each one is.
+        """
+        known = ~np.isnan(target)
+        trust = np.zeros(target.shape)
+        self._split_groups(known)
+        for group in self._groups:
+            rows = known[:, group.outputs[0]]
+            if rows.any():
+                outputs = group.outputs
+                trust[np.ix_(rows, outputs)] = self._learn_group(
+                    group,
+                    phi[rows],
+                    target[rows][:, outputs],
+                    predicted[rows][:, :, outputs],
+                    independent[rows],
+                )[:, None]
+        return trust
+
+    def rebuild(
+        self, anchor: Array, phi: Array, target: Array, trust: Array, independent: Array
+    ) -> None:
+        """Correct another anchor, with other features, by what is still known of the past.
+
+        phi: (N, P), target: (N, O) with NaN where not known, trust: (N, O), independent: (N,), of
+        all samples that are kept, oldest first. Which estimate is trusted stays as it is.
+        """
+        self._anchor = np.array(anchor, np.float64)
+        known = ~np.isnan(target)
+        for group in self._groups:
+            rows = known[:, group.outputs[0]]
+            group.offset.fade(0.0)
+            group.bank.fade(0.0)
+            if rows.any():
+                self._teach(
+                    group,
+                    phi[rows],
+                    target[rows][:, group.outputs],
+                    trust[rows, group.outputs[0]],
+                    independent[rows],
+                )
+
+    def solve(self, prior: Array) -> Array:
+        """Solve for all estimates and return their mixture (O, P); prior: S (P, P)."""
+        for group in self._groups:
+            corrections = np.zeros((self.experts, *prior.shape[:1], len(group.outputs)))
+            corrections[1, -1] = group.offset.corrections(np.ones((1, 1)))[0, 0]
+            corrections[2:] = group.bank.corrections(prior)
+            corrections = corrections.transpose(0, 2, 1)
+            anchor = self._anchor[group.outputs]
+            self._readouts[:, group.outputs] = anchor + corrections
+            self._mixed[group.outputs] = anchor + np.einsum(
+                "ko,kop->op", group.mixture.weights, corrections
+            )
+        return self._mixed
+
+    def state(self) -> tuple[dict[str, Array], list[list[int]]]:
+        """What was learned: tensors by name, and which outputs belong together."""
+        tensors = {}
+        for number, group in enumerate(self._groups):
+            for name in _STATE:
+                tensors[f"{number}.{name}"] = group.state(name)
+        return tensors, [group.outputs for group in self._groups]
+
+    def state_shapes(self, groups: object) -> dict[str, tuple[int, ...]]:
+        """Shapes of a state's tensors; ValueError unless the groups are all outputs, once each."""
+        outputs, features = self._anchor.shape
+        if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
+            raise ValueError(f"groups = {groups!r}: must be lists of outputs")
+        if sorted(str(output) for group in groups for output in group) != sorted(
+            str(output) for output in range(outputs)
+        ):
+            raise ValueError(f"groups = {groups}: must hold each of {outputs} outputs once")
+        return {
+            f"{number}.{name}": _Group(group, features, self._settings).state(name).shape
+            for number, group in enumerate(groups)
+            for name in _STATE
+        }
+
+    def restore(self, anchor: Array, tensors: dict[str, Array], groups: list[list[int]]) -> None:
+        """Go on from a state, correcting this anchor."""
+        self.restart(anchor)
+        features = self._anchor.shape[1]
+        self._groups = [_Group(outputs, features, self._settings) for outputs in groups]
+        for number, group in enumerate(self._groups):
+            for name in _STATE:
+                group.state(name)[:] = tensors[f"{number}.{name}"]
+
+    def _split_groups(self, known: NDArray[np.bool_]) -> None:
+        groups = []
+        for group in self._groups:
+            columns = known[:, group.outputs]
+            if (columns == columns[:, :1]).all():
+                groups.append(group)
+                continue
+            by_pattern: dict[bytes, list[int]] = {}
+            for output in group.outputs:
+                by_pattern.setdefault(known[:, output].tobytes(), []).append(output)
+            features = self._anchor.shape[1]
+            groups += [
+                group.select(outputs, features, self._settings) for outputs in by_pattern.values()
+            ]
+        self._groups = groups
+
+    def _learn_group(
+        self, group: _Group, phi: Array, target: Array, predicted: Array, independent: Array
+    ) -> Array:
+        settings = self._settings
+        error = target[:, None] - predicted
+        mixed = np.einsum("ko,nko->no", group.mixture.weights, error)
+        trust = self._trust(group, np.abs(mixed))
+        squared = np.average(np.square(error), axis=0, weights=trust * independent)
+        samples = float(np.sum(independent))
+        self._learn_variance(group, squared.min(axis=0), samples)
+        group.mixture.learn(squared, group.variance, samples * float(trust.mean()))
+        if self._has_jumped(group, samples):
+            group.bank.fade(settings.jump_kept)
+            group.offset.fade(settings.jump_kept)
+        self._teach(group, phi, target, trust, independent)
+        return trust
+
+    def _teach(
+        self, group: _Group, phi: Array, target: Array, trust: Array, independent: Array
+    ) -> None:
+        residual = target - phi @ self._anchor[group.outputs].T
+        weight = np.stack([independent, independent * trust], axis=1)
+        group.offset.learn(np.ones((len(phi), 1)), residual, weight)
+        group.bank.learn(phi, residual, weight)
+
+    def _trust(self, group: _Group, error: Array) -> Array:
+        """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign."""
+        group.usual.append(np.median(error, axis=0))
+        usual = _MAD_TO_SIGMA * np.median(np.array(group.usual), axis=0)
+        bound = self._settings.gate * np.maximum(usual, self._settings.noise_floor)
+        return np.square(np.minimum(1.0, bound / np.maximum(error, 1e-12))).min(axis=1)
+
+    def _learn_variance(self, group: _Group, squared: Array, samples: float) -> None:
+        floor = self._settings.noise_floor**2
+        kept = np.exp(-samples / self._settings.variance_memory)
+        fresh = np.maximum(squared, floor)
+        fresh = np.minimum(fresh, 4.0 * group.variance)
+        group.variance = kept * group.variance + (1.0 - kept) * fresh
+
+    def _has_jumped(self, group: _Group, samples: float) -> bool:
+        """Whether the usual error has just grown as no drift makes it grow."""
+        usual = np.maximum(np.median(np.array(group.usual), axis=0), self._settings.noise_floor)
+        jumped = bool((usual > self._settings.jump_ratio * group.quiet).any())
+        kept = np.exp(-samples / self._settings.variance_memory)
+        group.quiet = usual if jumped else kept * group.quiet + (1.0 - kept) * usual
+        return jumped

@@ -1,0 +1,83 @@
+"""Several readout corrections side by side, each remembering the past for another length of time.
+
+Expert k corrects an anchor readout W by D_k: what it predicts is (W + D_k) phi. D_k minimises
+
+    sum_i w_i exp(-(n - n_i) / N_k) |r_i - D phi_i|^2 + kappa_k tr(D S D^T)
+
+over the labelled samples i, with the residual r = target - W phi, the sample's weight w_i in
+independent samples, n the independent samples seen so far, N_k the expert's memory and S the
+second moment of phi where the anchor is known to be good. It is recursive least squares with
+exponential forgetting (Haykin, Adaptive Filter Theory, ch. 10) in information form, and the MAP
+estimate of a Kalman filter whose prior is the anchor. The covariance (A_k + kappa_k S)^-1 can't
+exceed (kappa_k S)^-1, however long nothing excites it, and D_k goes back to 0 as labels end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Keeps the system solvable where the prior knows nothing of a direction; relative to its trace.
+_JITTER = 1e-6
+
+
+class RidgeBank:
+    """K experts for O outputs that are labelled together, on P features.
+
+    Args:
+        memories: (K,) N_k, in independent samples.
+        prior_strengths: (K,) kappa_k, in independent samples.
+        features: P.
+        outputs: O.
+    """
+
+    def __init__(
+        self,
+        memories: Sequence[float],
+        prior_strengths: Sequence[float],
+        features: int,
+        outputs: int,
+    ):
+        self._memories = np.asarray(memories, np.float64)
+        self._strengths = np.asarray(prior_strengths, np.float64)
+        experts = len(self._memories)
+        self.information = np.zeros((experts, features, features))
+        self.cross = np.zeros((experts, features, outputs))
+
+    def learn(self, phi: Array, residual: Array, weight: Array) -> None:
+        """Take N labelled samples, oldest first.
+
+        phi: (N, P). residual: (N, O). weight: (N, 2): by how much each sample ages the past, and
+        by how much it counts itself, in independent samples.
+        """
+        ages, counts = weight[:, 0], weight[:, 1]
+        seen = np.cumsum(ages)
+        for k, memory in enumerate(self._memories):
+            faded = counts * np.exp((seen - seen[-1]) / memory)
+            weighted = phi * faded[:, None]
+            kept = np.exp(-seen[-1] / memory)
+            self.information[k] = kept * self.information[k] + weighted.T @ phi
+            self.cross[k] = kept * self.cross[k] + weighted.T @ residual
+
+    def corrections(self, prior: Array) -> Array:
+        """D_k as (K, P, O); prior: S (P, P), symmetric and not negative."""
+        jitter = _JITTER * max(float(np.trace(prior)) / len(prior), _JITTER)
+        system = self.information + self._strengths[:, None, None] * prior
+        system[:, range(len(prior)), range(len(prior))] += jitter
+        return np.linalg.solve(system, self.cross)
+
+    def fade(self, kept: float) -> None:
+        """Let everything seen so far count only `kept` times as much."""
+        self.information *= kept
+        self.cross *= kept
+
+    def select(self, outputs: Sequence[int]) -> RidgeBank:
+        """A copy for some of the outputs only."""
+        bank = RidgeBank(self._memories, self._strengths, self.information.shape[1], len(outputs))
+        bank.information = self.information.copy()
+        bank.cross = self.cross[:, :, outputs]
+        return bank

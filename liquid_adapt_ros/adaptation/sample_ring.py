@@ -1,0 +1,106 @@
+"""The newest samples of the stream with everything that learning from them takes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+NANOSECONDS = 1_000_000_000
+
+
+class SampleRing:
+    """Ring of the newest `capacity` samples; a label finds its sample by the stamp.
+
+    The rows live in arrays twice as long as the ring: a sample is one row copy, what is kept is
+    always one contiguous slice, and the rows move to the front once per `capacity` samples.
+
+    Attributes (views of the N rows kept, oldest first):
+        stamp_ns: (N,) sensor stamps [ns], strictly rising.
+        dt_s: (N,) time from the sample before [s].
+        segment: (N,) number of the unbroken piece of stream that a sample belongs to.
+        features: (N, F). usable: (N,) whether a learner may use the sample.
+        hidden_state: (N, H) the network's state just before the sample.
+        phi: (N, P) what the readout read, 1 at the end.
+        predicted: (N, E, O) what each estimate of the readout said.
+        target: (N, O) labels; NaN where not known.
+        trust: (N, O) how much a label counts, 0 to 1.
+
+    Args:
+        capacity: number of samples kept.
+        features, hidden, phi, experts, outputs: F, H, P, E and O.
+    """
+
+    COLUMNS = (
+        "stamp_ns",
+        "dt_s",
+        "segment",
+        "features",
+        "usable",
+        "hidden_state",
+        "phi",
+        "predicted",
+        "target",
+        "trust",
+    )
+
+    def __init__(
+        self, capacity: int, features: int, hidden: int, phi: int, experts: int, outputs: int
+    ):
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, got {capacity}")
+        self.capacity = capacity
+        rows = 2 * capacity
+        self._columns: dict[str, NDArray] = {
+            "stamp_ns": np.zeros(rows, np.int64),
+            "dt_s": np.zeros(rows),
+            "segment": np.zeros(rows, np.int64),
+            "features": np.zeros((rows, features), np.float32),
+            "usable": np.zeros(rows, np.bool_),
+            "hidden_state": np.zeros((rows, hidden), np.float32),
+            "phi": np.zeros((rows, phi), np.float32),
+            "predicted": np.zeros((rows, experts, outputs), np.float32),
+            "target": np.zeros((rows, outputs), np.float32),
+            "trust": np.zeros((rows, outputs), np.float32),
+        }
+        self._start = self._end = 0
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def __getattr__(self, name: str) -> NDArray:
+        if name not in SampleRing.COLUMNS:
+            raise AttributeError(name)
+        return self._columns[name][self._start : self._end]
+
+    def append(self, **row: object) -> None:
+        """Add the newest sample: every column but target and trust, by name.
+
+        Raises ValueError unless its stamp is newer than the newest one.
+        """
+        if len(self) and row["stamp_ns"] <= self.stamp_ns[-1]:
+            raise ValueError(
+                f"sample at {row['stamp_ns']} ns is not newer than {self.stamp_ns[-1]} ns"
+            )
+        if self._end == 2 * self.capacity:
+            self._move_to_front()
+        for name, value in row.items():
+            self._columns[name][self._end] = value
+        self._columns["target"][self._end] = np.nan
+        self._columns["trust"][self._end] = 0.0
+        self._end += 1
+        self._start = max(self._start, self._end - self.capacity)
+
+    def find(self, stamp_ns: int) -> int | None:
+        """The row of the sample with this stamp; None where it is not kept."""
+        row = int(np.searchsorted(self.stamp_ns, stamp_ns))
+        return row if row < len(self) and self.stamp_ns[row] == stamp_ns else None
+
+    def clear(self) -> None:
+        """Forget every sample."""
+        self._start = self._end = 0
+
+    def _move_to_front(self) -> None:
+        kept = len(self)
+        for rows in self._columns.values():
+            rows[:kept] = rows[self._start : self._end]
+        self._start, self._end = 0, kept

@@ -1,0 +1,64 @@
+"""A network that runs sample by sample: state carried over gaps, weights that may change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from liquid_adapt_ros.lnn.network_spec import NetworkSpec
+from liquid_adapt_ros.lnn.streaming import StreamingStep
+
+# A sample that comes up to this many steps late is still integrated in one step, as a learner
+# does with its window; a longer gap is split.
+LONGEST_SINGLE_STEP = 1.5
+
+
+class StatefulStream:
+    """A StreamingStep and the hidden state that it carries.
+
+    spec: sizes. params: tensors named as in spec.shapes(), float32. Raises ValueError where they
+    do not fit.
+    """
+
+    def __init__(self, spec: NetworkSpec, params: Mapping[str, np.ndarray]) -> None:
+        self.spec = spec
+        self._step = StreamingStep(spec, params)
+        self._hidden_state = np.zeros(spec.hidden, np.float32)
+        self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, spec.max_stable_step_s)
+
+    @property
+    def hidden_state(self) -> np.ndarray:
+        """Copy of the state (H,)."""
+        return self._hidden_state.copy()
+
+    def reset(self) -> None:
+        """Forget everything observed: the state becomes zero."""
+        self._hidden_state[:] = 0.0
+
+    def swap(self, params: Mapping[str, np.ndarray]) -> None:
+        """Use other weights (all learnable tensors) from the next step on; the state stays.
+
+        Raises ValueError, and keeps the present weights, where they do not fit.
+        """
+        self._step = StreamingStep(self.spec, params)
+
+    def step(self, features: np.ndarray, dt_s: float) -> tuple[np.ndarray, bool]:
+        """Advance by one sample; return the outputs (O,) and whether all numbers are finite.
+
+        features: (F,). dt_s: time since the sample before [s]. A gap longer than the longest time
+        constant leaves nothing to remember: the state starts from zero then. A step that is not
+        finite leaves the state as it was. The returned array is used again by the next call.
+        Raises ValueError for a wrong length or a time that does not run forward.
+        """
+        if features.shape != (self.spec.features,):
+            raise ValueError(f"features {features.shape}, expected ({self.spec.features},)")
+        if not 0.0 < dt_s < math.inf:
+            raise ValueError(f"dt_s must be positive and finite, got {dt_s}")
+        if dt_s > self.spec.tau_max_s:
+            self.reset()
+            dt_s = min(self.spec.step_s, self.spec.max_stable_step_s)
+        parts = math.ceil(dt_s / self._longest_step_s)
+        features = np.ascontiguousarray(features, np.float32)
+        return self._step(self._hidden_state, features, dt_s, parts)

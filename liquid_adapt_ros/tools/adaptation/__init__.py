@@ -1,0 +1,1 @@
+"""Evaluation of the learning engine on recorded streams: `make adaptation`."""

@@ -1,0 +1,105 @@
+"""The suite's report as text, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from liquid_adapt_ros.tools.adaptation.summary import fall_percent, position, rise
+
+_PHASES = ("before", "0-5 s", "5-30 s", "30-60 s", "return 0-5 s", "after")
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Everything that matters, as Markdown."""
+    parts = [
+        "# Learning on recorded streams\n",
+        f"Split {report['split']}, seeds {report['seeds']}; 20 s as trained, 60 s under a "
+        "disturbance, 20 s as before. Position error is the root mean squared distance from the "
+        "true position 0.3 s ahead, predicted before its label was known.\n",
+        "## Summary\n",
+        _summary(report["summary"]),
+        "## Fall of the position error against the frozen network, median over seeds\n",
+        _falls(report["disturbances"]),
+        "## Position error in mm: median over seeds (smallest - largest)\n",
+    ]
+    for name, methods in report["disturbances"].items():
+        parts += [f"### {name}\n", _errors(methods)]
+    parts += ["## Objects picked while the policy drives, supervised\n", _picks(report)]
+    return "\n".join(parts)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _summary(summary: dict[str, Any]) -> str:
+    rows = []
+    for name, value in summary.items():
+        if name == "picks":
+            continue
+        if not isinstance(value, dict):
+            rows.append([name, "", _text(value)])
+            continue
+        for key, inner in value.items():
+            inner = inner.items() if isinstance(inner, dict) else [("", inner)]
+            rows += [[name, f"{key} {part}".strip(), _text(figure)] for part, figure in inner]
+    return _table(["figure", "of", "value"], rows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _falls(disturbances: dict[str, Any]) -> str:
+    methods = [name for name in next(iter(disturbances.values())) if name != "frozen"]
+    rows = []
+    for name, item in disturbances.items():
+        row = [name, f"{rise(item):.1f}x"]
+        for method in methods:
+            falls = [
+                f"{fall_percent(item, method, phase):.0f}" if method in item else "-"
+                for phase in ("0-5 s", "5-30 s", "30-60 s")
+            ]
+            row.append(" / ".join(falls))
+        rows.append(row)
+    return _table(["disturbance", "raises error", *(f"{m} [%]" for m in methods)], rows)
+
+
+def _errors(methods: dict[str, Any]) -> str:
+    rows = []
+    for method in methods:
+        row = [method]
+        for phase in _PHASES:
+            error = 1000.0 * position(methods, method, phase)
+            row.append(
+                f"{np.nanmedian(error):.1f} ({np.nanmin(error):.1f} - {np.nanmax(error):.1f})"
+            )
+        action = methods[method]["joint_velocity_rmse_rad_s"]["disturbed"]
+        row.append(f"{np.median(action):.3f}")
+        rows.append(row)
+    return _table(["method", *_PHASES, "joint velocity, disturbed [rad/s]"], rows)
+
+
+def _picks(report: dict[str, Any]) -> str:
+    rows = []
+    for name, methods in report["closed_loop"].items():
+        for method, phases in methods.items():
+            figures = phases["disturbed"]
+            share = figures["policy_ticks"] / max(figures["ticks"], 1)
+            rows.append(
+                [
+                    name,
+                    method,
+                    str(figures["objects"]),
+                    str(figures["policy_picks"]),
+                    str(figures["planner_picks"]),
+                    f"{100.0 * share:.0f} %",
+                ]
+            )
+    header = ["disturbance", "method", "objects", "by policy", "by planner", "policy drives"]
+    return _table(header, rows)

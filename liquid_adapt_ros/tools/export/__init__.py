@@ -1,0 +1,1 @@
+"""The model as files that run without this package: ONNX, and torch.export packages."""

@@ -1,0 +1,67 @@
+"""What sensor_fusion does, for an episode of the simulator in the same process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_adapt_ros.fusion.alignment import NANOSECONDS
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
+from liquid_adapt_ros.fusion.joints import JointOrder
+from liquid_adapt_ros.fusion.normalise import Normaliser
+from liquid_adapt_ros.fusion.observation import FusionConfig, Observer
+from liquid_adapt_ros.fusion.preprocess import preprocess
+from liquid_adapt_ros.runtime.policy_model import PolicyModel
+from liquid_adapt_ros.sim.samples import CameraSample, TickResult
+
+TICK_S = 0.01
+MILLIMETRE = np.float32(0.001)
+
+
+class InProcessFusion:
+    """A tick of the simulator in, the policy's features out.
+
+    Raises ValueError where the encoder is not the one that the model belongs to.
+    """
+
+    def __init__(self, model: PolicyModel, encoder_path: Path) -> None:
+        self._encoder = OnnxEncoder(encoder_path)
+        if self._encoder.sha256 != model.encoder_sha256:
+            raise ValueError(f"{encoder_path} is not the encoder that the model belongs to")
+        normaliser = Normaliser(model.norm["norm.feature_mean"], model.norm["norm.feature_scale"])
+        joints = model.spec.joint_names
+        self._observer = Observer(normaliser, len(joints), FusionConfig())
+        self._joint_order = JointOrder(joints)
+        self._picture: CameraSample | None = None
+
+    def tick(self, tick: TickResult) -> tuple[NDArray[np.float32], bool]:
+        """Take the samples of a tick; a picture counts from the next tick on, being encoded.
+
+        Returns the features (F,) and whether fusion calls the sample usable: every modality is
+        there and fresh.
+        """
+        now_ns = round(tick.time_s * NANOSECONDS)
+        if self._picture is not None:
+            self._take_picture(self._picture, now_ns)
+        self._picture = tick.camera
+        observe(self._observer, self._joint_order, tick, now_ns)
+        usable = self._observer.validity(self._observer.ages(now_ns)).all
+        return self._observer.features(), usable
+
+    def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
+        depth_mm = np.rint(picture.depth_m * 1000.0).astype(np.uint16)  # as 16UC1 carries it
+        inputs = preprocess(picture.rgb, depth_mm * MILLIMETRE, picture.matrix)
+        stamp_ns = round(picture.stamp_s * NANOSECONDS)
+        self._observer.take_embedding(stamp_ns, now_ns, self._encoder.encode(*inputs))
+
+
+def observe(observer: Observer, order: JointOrder, tick: TickResult, now_ns: int) -> None:
+    """Give a tick's IMU and joint samples to fusion's observer, in the order of their stamps."""
+    for sample in tick.imu:
+        values = np.concatenate([sample.linear_acceleration, sample.angular_velocity])
+        observer.take_imu(round(sample.stamp_s * NANOSECONDS), now_ns, values)
+    joint = tick.joint
+    positions = order.pick(joint.names, joint.position)
+    observer.take_joints(round(joint.stamp_s * NANOSECONDS), now_ns, positions)

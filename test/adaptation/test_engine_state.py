@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from streams import PARAMS, SPEC, follow, stream
+
+from liquid_adapt_ros.adaptation.engine import AdaptationEngine
+from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.engine_state import engine_state, restore_engine, state_shapes
+from liquid_adapt_ros.weights.checkpoint_file import CheckpointFile
+from liquid_adapt_ros.weights.codec import WeightFormatError
+
+
+def engine(settings=None) -> AdaptationEngine:
+    return AdaptationEngine(SPEC, PARAMS, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    learner = engine()
+    made_up = stream(12.0, seed=1, change_s=3.0)
+    partly = [0]
+
+    def label(tick, target):  # outputs 0 and 1 apart from 2: two groups
+        partly[0] += 1
+        return target if partly[0] % 3 else np.where([True, True, False], target, np.nan)
+
+    follow(learner, made_up, train_every=None, label=label)
+    for _ in range(3):
+        job = learner.training_job()
+        learner.finish(job, job.run())
+    return learner
+
+
+def through_a_file(learner, other, path):
+    file = CheckpointFile(path)
+    file.save(*engine_state(learner))
+    restore_engine(other, *file.load(lambda description: state_shapes(other, description)))
+
+
+def test_restored_engine_answers_and_goes_on_as_the_one_that_was_saved(learned, tmp_path):
+    other = engine()
+    through_a_file(learned, other, tmp_path / "state")
+    for name, value in learned.params.items():
+        np.testing.assert_allclose(other.params[name], value, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(other.anchor_weight, learned.anchor_weight, atol=1e-6)
+    made_up = stream(15.0, seed=1, change_s=3.0)
+    for one in (learned, other):
+        one.forget_stream()
+        said = []
+        for tick in range(1300, 1500):
+            stamp_ns = int(made_up.stamp_ns[tick])
+            said.append(one.observe(stamp_ns, made_up.features[tick]).adapted)
+            one.label(stamp_ns, made_up.target[tick])
+            one.update()
+        off = rmse_of(said[20:], made_up.target[1320:1500])
+        assert off < 0.5 * rmse_of(made_up.frozen[1320:1500], made_up.target[1320:1500])
+
+
+def rmse_of(said, target):
+    return float(np.sqrt(np.mean(np.square(np.array(said) - target))))
+
+
+def test_state_of_another_engine_is_refused(learned, tmp_path):
+    file = CheckpointFile(tmp_path / "state")
+    file.save(*engine_state(learned))
+    other = engine(EngineSettings(training=None))
+    with pytest.raises(WeightFormatError, match="training"):
+        file.load(lambda description: state_shapes(other, description))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"groups": [[0, 1]]},
+        {"groups": "all"},
+        {"groups": [[0, 1], [2, 2]]},
+        {"training": {"optimiser_steps": -1, "windows": 0, "offered": 0}},
+        {"training": {"optimiser_steps": 1, "windows": 10**9, "offered": 0}},
+        {"observed": "many"},
+        {"version": 0},
+    ],
+    ids=str,
+)
+def test_nonsense_in_a_description_is_refused_before_anything_is_read(learned, damage):
+    _, description = engine_state(learned)
+    with pytest.raises(ValueError, match="must|version|at most"):
+        state_shapes(engine(), {**description, **damage})

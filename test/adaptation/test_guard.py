@@ -1,0 +1,61 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liquid_adapt_ros.adaptation.guard import CandidateJudge, GuardSettings, LiveGuard
+
+SETTINGS = GuardSettings()
+
+
+@pytest.mark.parametrize(
+    ("newest", "nominal", "named"),
+    [
+        ((0.9, 1.0), None, ""),
+        ((0.9, 1.0), (1.01, 1.0), ""),
+        ((1.1, 1.0), (0.5, 1.0), "newest labels"),
+        ((0.9, 1.0), (1.2, 1.0), "nominal store"),
+        ((math.nan, 1.0), None, "newest labels"),
+        ((0.9, 1.0), (math.nan, 1.0), "nominal store"),
+    ],
+)
+def test_candidate_must_be_nowhere_worse(newest, nominal, named):
+    objection = CandidateJudge(SETTINGS).objection(newest, nominal)
+    assert (named in objection) if named else objection == ""
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=200))
+def test_what_was_learned_flies_while_it_is_no_worse(pairs):
+    guard = LiveGuard(SETTINGS)
+    for learned, shipped in pairs:
+        guard.learn(min(learned, shipped), shipped, 0.1)
+        assert not guard.prefers_shipped and not guard.must_forget
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
+def test_falls_back_soon_after_a_return_however_large_the_errors_were(size, smaller):
+    """Learning was three times as good, then the world goes back and it is three times as bad."""
+    guard = LiveGuard(SETTINGS)
+    for _ in range(600):
+        guard.learn(size / 9.0, size, 0.1)
+    assert guard.gain == pytest.approx(2.0 / 3.0, abs=0.01)
+    batches = 0
+    while not guard.prefers_shipped:
+        guard.learn(size * smaller, size * smaller / 9.0, 0.1)
+        batches += 1
+    assert 0.1 * batches <= SETTINGS.live_memory_s
+    while guard.prefers_shipped:
+        guard.learn(size / 9.0, size, 0.1)
+        batches += 1
+    assert 0.1 * batches <= 3.0 * SETTINGS.live_memory_s
+
+
+def test_forgets_after_patience_and_starts_over():
+    guard, elapsed_s = LiveGuard(SETTINGS), 0.0
+    while not guard.must_forget:
+        guard.learn(4.0, 1.0, 0.1)
+        elapsed_s += 0.1
+    assert SETTINGS.patience_s < elapsed_s < SETTINGS.patience_s + SETTINGS.live_memory_s
+    guard.reset()
+    assert math.isnan(guard.gain) and not guard.must_forget and not guard.prefers_shipped
