@@ -1,12 +1,12 @@
 """The conveyor cell in Gazebo (Harmonic or Fortress), with the learning stack."""
 
-import tempfile
 from pathlib import Path
 
 import xacro
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
@@ -76,9 +76,8 @@ def _gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         share / "worlds" / "conveyor.sdf.xacro",
         {name: argument[name] for name in ("simulator", "belt", "render_engine")},
     )
-    # Gazebo takes a file.
-    folder = Path(tempfile.mkdtemp(prefix="liquid_adapt_ros_"))
-    (folder / "conveyor.sdf").write_text(world, encoding="utf-8")
+    world_file = Path(launch_config.log_dir) / "conveyor.sdf"  # Gazebo takes a file
+    world_file.write_text(world, encoding="utf-8")
     controllers = str(share / "config" / "gazebo_controllers.yaml")
     robot = _expanded(
         share / "urdf" / "liquid_robot.urdf.xacro",
@@ -90,7 +89,7 @@ def _gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     window = "-s --headless-rendering " if argument["headless"] == "true" else ""
     return [
-        _gz_sim(f"-r {window}{folder / 'conveyor.sdf'}"),
+        _gz_sim(f"-r {window}{world_file}"),
         _beside("robot_state_publisher", "robot_state_publisher", {"robot_description": robot}),
         _beside(
             "ros_gz_bridge",

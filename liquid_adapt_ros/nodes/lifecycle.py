@@ -173,6 +173,16 @@ class _StopSignal:
         """Call `wake` (from another thread) when a signal arrives."""
         self._wake = wake
 
+    def ignore(self) -> None:
+        """Take no notice of signals from now on: the node is ending.
+
+        Ctrl-C reaches a launched node twice, from the terminal and from `ros2 launch`; the second
+        would kill Python while it finishes.
+        """
+        self._wake = lambda: None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
     def _listen(self) -> None:
         while number := self._reader.recv(1):
             if number[0] in (signal.SIGINT, signal.SIGTERM):
@@ -208,7 +218,7 @@ def spin_node(factory: Callable[[], ManagedNode]) -> int:
         node.get_logger().fatal(traceback.format_exc())
         exit_code = 1
     finally:
-        stop.wake_by(lambda: None)
+        stop.ignore()
         if rclpy.ok():
             node.trigger_shutdown()
         executor.shutdown()

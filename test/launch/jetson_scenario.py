@@ -28,8 +28,11 @@ from liquid_adapt_ros.tools.stack import (
 
 @launch_testing.parametrize("preset", ["jetson_nano", "xavier_nx"])
 def generate_test_description(preset):
-    # There is no GPU here.
-    parameters = parameters_of(preset, {"sensor_fusion": {"encoder_provider": "cpu"}})
+    changes = {
+        "sensor_fusion": {"encoder_provider": "cpu"},  # there may be no GPU here
+        "online_trainer": {"checkpoint_file": ""},  # nothing is kept
+    }
+    parameters = parameters_of(preset, changes)
     stack = launch_file(preset, use_sim_time="true", params_file=str(parameters))
     simulator = ExecuteProcess(cmd=node_command(SIMULATOR, parameter_file()))
     return LaunchDescription([simulator, stack, ReadyToTest()])

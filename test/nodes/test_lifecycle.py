@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -44,6 +45,18 @@ def test_signals_end_a_node_with_exit_code_0(
     node.wait_for_output("activate done")
     assert node.stop(number) == 0
     assert "shutdown done" in node.output() and "Traceback" not in node.output()
+
+
+@pytest.mark.parametrize("executable", NODES)
+def test_more_signals_do_not_spoil_the_end(ros_domain, start_node, parameters, executable):
+    node = start_node(executable, parameters[executable])
+    node.wait_for_output("activate done")
+    deadline = time.monotonic() + 10.0
+    while node.process.poll() is None and time.monotonic() < deadline:
+        node.process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    assert node.wait() == 0
+    assert "shutdown done" in node.output()
 
 
 @pytest.mark.parametrize(
