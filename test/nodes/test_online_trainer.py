@@ -1,29 +1,16 @@
 """online_trainer as a process: a stream and labels in, rising versions and a falling error out."""
 
-import time
-from array import array
-
 import numpy as np
 import pytest
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from ros_probe import ros_probe
-from sensor_drivers import SimulatedClock, unchanged
-from sensor_msgs.msg import JointState
-from synthetic_belt import SPEC, belt, write_fitted_model
-
-from liquid_adapt_ros.msg import AdaptationStatus, FusedState, PolicyAction, WeightUpdate
-from liquid_adapt_ros.nodes import qos
-from liquid_adapt_ros.nodes.stamps import set_stamp
-from liquid_adapt_ros.runtime.engine import StreamingPolicy
-from liquid_adapt_ros.runtime.weight_store import WeightRejected, WeightStore
+from sensor_drivers import unchanged
+from std_srvs.srv import SetBool, Trigger
+from synthetic_belt import SPEC, write_fitted_model
+from trainer_robot import SHIFT_AFTER_S, Robot
 
 NODE = "online_trainer"
-# The simulated clock runs this much faster than the real one.
-PACE = 2.5
 # Importing torch takes long on a busy machine.
 START_TIMEOUT_S = 90.0
-SHIFT_AFTER_S = 5.0
-PLAN_PERIOD_NS = 50_000_000
 READOUT = frozenset({"readout.weight", "readout.bias"})
 
 
@@ -33,112 +20,6 @@ def probe(ros_domain):
         yield probe
 
 
-class Robot:
-    """Everything around the trainer: stream, detector, planner, and inference with its rules.
-
-    Each `alter_*` is called with the message before it is published and returns it, changed as
-    the test likes, or None to keep it back.
-    """
-
-    def __init__(self, probe, model):
-        self.alter_fused = self.alter_action = self.alter_pose = unchanged
-        self.clock = SimulatedClock(probe)
-        self.store = WeightStore(SPEC, model.fingerprint, model.params)
-        self.updates, self.rejected = [], []
-        self.statuses = probe.record(AdaptationStatus, "adaptation_status", qos.REPORT)
-        self._probe, self._model = probe, model
-        self._policy = StreamingPolicy(SPEC, model.params, model.norm)
-        self._belt = belt(600.0, seed=5, shift_from_s=SHIFT_AFTER_S)
-        self._start_ns = self.clock.now_ns + 10_000_000
-        publish = probe.create_publisher
-        self._fused = publish(FusedState, "fused_state", qos.FUSED_STATE)
-        self._actions = publish(PolicyAction, "policy_action", qos.POLICY_ACTION)
-        self._poses = publish(PoseStamped, "object_pose", qos.OBJECT_POSE)
-        self._joint_commands = publish(JointState, "planner/joint_command", qos.PLANNER)
-        self._base_commands = publish(TwistStamped, "planner/cmd_vel", qos.PLANNER)
-        probe.create_subscription(
-            WeightUpdate, "weight_update", self._on_update, qos.WEIGHT_UPDATE
-        )
-
-    @property
-    def status(self):
-        return self.statuses[-1]
-
-    def run(self, seconds):
-        """Let simulated time pass."""
-        for _ in range(round(seconds * 100)):
-            ends = time.monotonic() + 0.01 / PACE
-            self._tick()
-            self._probe.spin_for(max(0.0, ends - time.monotonic()))
-
-    def run_until_update(self):
-        """Let time pass until the next update has come."""
-        known = len(self.updates)
-        for _ in range(1000):
-            self.run(0.01)
-            if len(self.updates) > known:
-                return
-        pytest.fail(f"no update in 10 s: {self.status}")
-
-    def take_back_weights(self):
-        """As lnn_inference does on command: the shipped weights fly again."""
-        while self.store.rollback().version:
-            pass
-        self._policy.swap(self.store.current.params)
-
-    def _tick(self):
-        now_ns = self.clock.advance()
-        tick = next(self._belt)
-        fused = FusedState(fingerprint=self._model.fingerprint, usable_for_learning=True)
-        fused.features = array("f", tick.features.tobytes())
-        set_stamp(fused.header.stamp, now_ns)
-        self._send(self._fused, self.alter_fused(fused))
-        said = self._policy.step(tick.features, SPEC.step_s)
-        action = PolicyAction(horizon_s=SPEC.horizon_s, weight_version=self.store.current.version)
-        set_stamp(action.header.stamp, now_ns)
-        point = action.predicted_position
-        point.x, point.y, point.z = said.position.tolist()
-        self._send(self._actions, self.alter_action(action))
-        if now_ns % PLAN_PERIOD_NS == 0:
-            self._plan(now_ns)
-        if tick.detection is not None:
-            stamp_ns, position = tick.detection
-            self._detect(self._start_ns + stamp_ns, position)
-
-    def _plan(self, now_ns):
-        """A planner that wants to stand still."""
-        command = JointState(name=[*SPEC.joint_names, "gripper"], velocity=[0.0] * 7)
-        command.position = [float("nan")] * 6 + [0.0]
-        twist = TwistStamped()
-        for message, publisher in (
-            (command, self._joint_commands),
-            (twist, self._base_commands),
-        ):
-            set_stamp(message.header.stamp, now_ns)
-            publisher.publish(message)
-
-    def _detect(self, stamp_ns, position):
-        pose = PoseStamped()
-        pose.header.frame_id = "base_link"
-        set_stamp(pose.header.stamp, stamp_ns)
-        point = pose.pose.position
-        point.x, point.y, point.z = position.tolist()
-        self._send(self._poses, self.alter_pose(pose))
-
-    def _send(self, publisher, message):
-        if message is not None:
-            publisher.publish(message)
-
-    def _on_update(self, update):
-        try:
-            params = self.store.accept(update).params
-        except WeightRejected as rejection:
-            self.rejected.append((update, rejection))
-            return
-        self.updates.append(update)
-        self._policy.swap(params)
-
-
 @pytest.fixture
 def fitted(tmp_path):
     return write_fitted_model(tmp_path)
@@ -146,10 +27,11 @@ def fitted(tmp_path):
 
 @pytest.fixture
 def start(probe, fitted, start_node):
-    """start() runs the trainer on the fitted model and returns it once it listens."""
+    """start(...) runs the trainer on the fitted model and returns it once it listens."""
 
-    def start_trainer():
-        node = start_node(NODE, {"use_sim_time": True, "model_file": str(fitted[0])})
+    def start_trainer(**parameters):
+        files = {"use_sim_time": True, "model_file": str(fitted[0])}
+        node = start_node(NODE, files | parameters)
         assert probe.spin_until(
             lambda: probe.count_subscribers("object_pose") > 0, START_TIMEOUT_S
         ), node.output()
@@ -266,12 +148,11 @@ def test_bad_input_is_dropped_named_and_outlived(probe, robot, start):
 def test_learning_starts_again_when_the_robot_takes_the_weights_back(probe, robot, start, fitted):
     start()
     robot.run(SHIFT_AFTER_S + 6.0)
-    drifted = distance(robot, fitted[1])
     robot.take_back_weights()
+    assert distance(robot, fitted[1]) == 0.0
     robot.run_until_update()
     first = robot.updates[-1]
     assert first.base_version == 0 and set(first.tensor_names) == set(SPEC.shapes())
-    assert distance(robot, fitted[1]) < 0.5 * drifted
     assert len(robot.rejected) <= 1  # what was on its way when the weights were taken back
     assert_learns(robot, within_s=10.0)
     assert robot.status.rolled_back == 1
@@ -289,3 +170,56 @@ def test_clock_that_is_set_back_is_followed(robot, start):
     robot.clock.now_ns -= 30_000_000_000
     robot._start_ns -= 30_000_000_000
     assert_learns(robot, within_s=10.0)
+
+
+def test_what_was_learned_survives_a_kill(probe, robot, start, fitted, tmp_path):
+    """Killed without warning, the trainer goes on from its last checkpoint, not from nothing."""
+    path = tmp_path / "kept" / "state.safetensors"
+    kept = {"checkpoint_file": str(path), "checkpoint_period_s": 0.5}
+    trainer = start(**kept)
+    robot.run(SHIFT_AFTER_S + 12.0)
+    assert probe.spin_until(path.exists)
+    learned = distance(robot, fitted[1])
+    trainer.process.kill()
+    trainer.process.wait()
+    version = robot.store.current.version
+    start(**kept)
+    robot.run_until_update()
+    first = robot.updates[-1]
+    assert first.version > version and set(first.tensor_names) == set(SPEC.shapes())
+    assert distance(robot, fitted[1]) > 0.5 * learned
+    assert probe.spin_until(lambda: probe.value(NODE, "checkpoint") != "0")
+
+
+def test_broken_checkpoint_is_named_and_learning_starts_from_the_shipped_weights(
+    probe, robot, start, tmp_path
+):
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(b"no checkpoint")
+    trainer = start(checkpoint_file=str(path), checkpoint_period_s=3600.0)
+    robot.run(3.0)
+    assert probe.spin_until(lambda: "not restored" in probe.value(NODE, "checkpoint"))
+    response = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())
+    assert response.success and str(path) in response.message
+    assert path.stat().st_size > 10_000
+    assert trainer.stop() == 0
+
+
+def test_pause_and_return_to_the_baseline_are_services(probe, robot, start, fitted):
+    start()
+    robot.run(SHIFT_AFTER_S + 10.0)
+    assert probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=True)).success
+    robot.run(1.0)
+    updates = robot.status.updates
+    robot.run(2.0)
+    assert robot.status.updates == updates
+    assert not robot.status.learning and robot.status.reason == "paused on request"
+    response = probe.call(Trigger, f"{NODE}/restore_baseline", Trigger.Request())
+    assert response.success
+    robot.run(0.5)
+    assert distance(robot, fitted[1]) == 0.0
+    assert robot.status.rolled_back == 1
+    assert probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=False)).success
+    assert_learns(robot, within_s=10.0)
+    refused = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())
+    assert not refused.success and "nothing is kept" in refused.message
