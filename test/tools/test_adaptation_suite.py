@@ -1,0 +1,203 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from liquid_adapt_ros.adaptation.learner import OnlineLearner
+from liquid_adapt_ros.fusion.alignment import NANOSECONDS
+from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
+from liquid_adapt_ros.share import share_folder
+from liquid_adapt_ros.sim.disturbance import Disturbances
+from liquid_adapt_ros.tools.adaptation import suite as suite_module
+from liquid_adapt_ros.tools.adaptation.disturbances import (
+    CHANGE_S,
+    REPORTED,
+    RETURN_S,
+    TUNING,
+    Disturbance,
+    Split,
+)
+from liquid_adapt_ros.tools.adaptation.figure import draw
+from liquid_adapt_ros.tools.adaptation.hostile import FAULT_S, FAULTS
+from liquid_adapt_ros.tools.adaptation.methods import METHODS, learner_settings
+from liquid_adapt_ros.tools.adaptation.report import markdown
+from liquid_adapt_ros.tools.adaptation.run_stream import run_stream
+from liquid_adapt_ros.tools.adaptation.scores import PHASES, StreamScore, by_phase
+from liquid_adapt_ros.tools.adaptation.streams import Stream, record_stream
+from liquid_adapt_ros.tools.adaptation.suite import ORACLE_SEEDS, Suite
+from liquid_adapt_ros.tools.adaptation.summary import gather
+
+SECONDS = 8.0
+MODELS = share_folder() / "models"
+NOTHING = Disturbance("nothing", {})
+BUMP = next(item for item in TUNING.disturbances if item.name == "camera_bump")
+
+
+def made_suite(folder) -> Suite:
+    return Suite(
+        streams=folder / "streams",
+        figures=folder / "figures",
+        models=MODELS,
+        split=Split("made up", (7,), (NOTHING, BUMP)),
+        methods=("readout", "both"),
+        closed_loop_seeds=(7,),
+        with_oracle=False,
+        with_faults=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A suite, its model and a short nominal stream that went through a file."""
+    suite = made_suite(tmp_path_factory.mktemp("suite"))
+    model = suite.model()
+    path = suite.stream_path(NOTHING, 7)
+    path.parent.mkdir(parents=True)
+    record_stream(NOTHING, 7, model, suite.encoder_path, SECONDS).save(path)
+    return suite, model, Stream.load(path)
+
+
+def learner(suite, model, method="both") -> OnlineLearner:
+    settings = learner_settings(method)
+    return OnlineLearner(model.spec, model.params, model.norm, suite.nominal(model), settings)
+
+
+def test_settings_are_chosen_on_other_seeds_and_strengths_than_are_reported():
+    seeds = [set(split.seeds) for split in (TUNING, REPORTED)] + [set(ORACLE_SEEDS)]
+    assert sum(map(len, seeds)) == len(set.union(*seeds))
+    tuned = {item.name: dict(item.values) for item in TUNING.disturbances if item.values}
+    for item in REPORTED.disturbances:
+        assert not item.values or dict(item.values) != tuned.get(item.name)
+
+
+@pytest.mark.parametrize(
+    "item", [*TUNING.disturbances, *REPORTED.disturbances], ids=lambda i: i.name
+)
+def test_every_disturbance_comes_and_goes(item):
+    scenario = item.scenario()
+    assert scenario.disturbances_at(CHANGE_S - 0.01) == Disturbances()
+    assert (scenario.disturbances_at(CHANGE_S) == Disturbances()) == (not item.values)
+    assert scenario.disturbances_at(RETURN_S) == Disturbances()
+
+
+def test_every_method_sees_the_frozen_network_alike(recorded):
+    suite, model, stream = recorded
+    network = StatefulStream(model.spec.network, model.params)
+    expected = np.array([network.step(row, 0.01)[0].copy() for row in stream.features])
+    for method in METHODS:
+        trace = run_stream(stream, learner(suite, model, method))
+        np.testing.assert_allclose(trace.frozen, expected, atol=1e-6)
+        # Before the first label nothing can have been learned.
+        np.testing.assert_allclose(trace.adapted[:5], expected[:5], atol=1e-5)
+        assert len(trace.adapted) == len(stream)
+    assert trace.updates > 50
+    assert 0.0 <= np.median(trace.delay_s) <= 0.11
+
+
+def test_what_is_said_to_a_sample_does_not_depend_on_what_comes_later(recorded):
+    suite, model, stream = recorded
+    ticks = len(stream) // 2
+    kept = stream.detection_tick < ticks
+    by_tick = ("stamp_ns", "features", "usable", "action", "target_id", "target", "belt_speed")
+    by_detection = ("detection_stamp_ns", "detection_tick", "detection")
+    half = Stream(
+        **{name: getattr(stream, name)[:ticks] for name in by_tick},
+        **{name: getattr(stream, name)[kept] for name in by_detection},
+    )
+    whole = run_stream(stream, learner(suite, model)).adapted
+    np.testing.assert_array_equal(run_stream(half, learner(suite, model)).adapted, whole[:ticks])
+
+
+def test_score_is_the_distance_from_the_truth_one_horizon_later(recorded):
+    _, model, stream = recorded
+    score = StreamScore(stream, model.spec, model.norm)
+    part = model.spec.layout.slices()["position"]
+    ahead = round(model.spec.horizon_s * 100)
+    said = np.zeros((len(stream), model.spec.outputs))
+    truth = np.full((len(stream), 3), np.nan)
+    truth[:-ahead] = stream.target[ahead:] + [0.03, -0.04, 0.0]
+    said[:, part] = (truth - model.norm["norm.output_mean"][part]) / model.norm[
+        "norm.output_scale"
+    ][part]
+    error = score.position_error_m(said)
+    assert 200 < np.isfinite(error).sum() < len(stream)
+    np.testing.assert_allclose(error[np.isfinite(error)], 0.05, atol=1e-6)
+    assert by_phase(error)["before"] == pytest.approx(0.05, abs=1e-6)
+    assert np.isnan(by_phase(error)["after"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_alter_detections_where_they_should_and_nothing_else(recorded, fault):
+    _, _, stream = recorded
+    shift = round((FAULT_S[0] - 3.0) * NANOSECONDS)  # the fault falls into the short stream
+    later = dataclasses.replace(
+        stream,
+        stamp_ns=stream.stamp_ns - shift,
+    )
+    altered = FAULTS[fault](later, np.random.default_rng(0))
+    since_s = (stream.detection_stamp_ns - later.stamp_ns[0]) / NANOSECONDS
+    inside = (since_s >= FAULT_S[0]) & (since_s < FAULT_S[1])
+    np.testing.assert_array_equal(altered.features, stream.features)
+    if fault == "drop":
+        assert len(altered.detection) == (~inside).sum()
+        return
+    changed = (altered.detection != stream.detection).any(axis=1)
+    if fault == "outliers":
+        assert 0.03 < changed.mean() < 0.2
+    else:
+        assert not changed[~inside].any()
+        assert changed[inside].mean() > 0.9
+
+
+def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
+    tmp_path, monkeypatch, recorded
+):
+    """With a made-up figure for every run: the whole way to report and picture."""
+    suite = made_suite(tmp_path)
+    stages = suite.stages()
+    assert {name: len(pieces) for name, pieces in stages.items()} == {
+        "streams": 2,
+        "readout": 2,
+        "both": 2,
+        "closed loop": 4,
+    }
+    for item, frozen in ((NOTHING, 0.01), (BUMP, 0.04)):
+        for method, share in (("readout", 0.5), ("both", 0.25)):
+            write(suite, method, item.name, figures(frozen * share, frozen))
+        for method in ("frozen", "both"):
+            write(suite, f"closed_loop_{method}", item.name, driving(method))
+    assert [len(pieces) for pieces in suite.stages().values()] == [2, 0, 0, 0]
+    report = gather(suite)
+    summary = report["summary"]
+    assert summary["raised_by_half"] == ["camera_bump"]
+    assert summary["fall_percent 5-30 s"]["median_over_disturbances"] == pytest.approx(75.0)
+    assert summary["cost_where_nothing_changed_percent"]["worst_seed"] == pytest.approx(-75.0)
+    assert summary["picks"]["camera_bump"]["adapted"] == pytest.approx(0.9)
+    assert summary["picks"]["camera_bump"]["frozen_by_policy"] == pytest.approx(0.2)
+    json.dumps(report)
+    assert "camera_bump" in markdown(report)
+    draw(report, tmp_path / "report.png")
+    assert (tmp_path / "report.png").stat().st_size > 10_000
+
+
+def write(suite, kind, name, content):
+    suite_module._write(suite.result_path(kind, name, 7), content)
+
+
+def figures(adapted: float, frozen: float) -> dict:
+    def errors(size):
+        before = min(size, 0.01)
+        by_phase = {phase: before if phase == "before" else size for phase in PHASES}
+        return {"position_rmse_m": by_phase, "joint_velocity_rmse_rad_s": by_phase}
+
+    costs = {"engine_share": 0.05, "training_share": 0.02, "delay_median_s": 0.05}
+    counts = {"updates": 1, "accepted": 2, "rejected": 3, "rolled_back": 0}
+    course = {"adapted_m": [adapted] * 100, "frozen_m": [frozen] * 100}
+    return errors(adapted) | costs | counts | {"frozen": errors(frozen), "course": course}
+
+
+def driving(method: str) -> dict:
+    picks = {"policy_picks": 2, "planner_picks": 5 if method == "frozen" else 7}
+    phase = {"objects": 10, "ticks": 6000, "policy_ticks": 3000} | picks
+    return {"before": phase, "disturbed": phase}
