@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,10 +24,10 @@ class InProcessFusion:
     Raises ValueError where the encoder is not the one that the model belongs to.
     """
 
-    def __init__(self, model: PolicyModel, encoder_path: Path) -> None:
-        self._encoder = OnnxEncoder(encoder_path)
-        if self._encoder.sha256 != model.encoder_sha256:
-            raise ValueError(f"{encoder_path} is not the encoder that the model belongs to")
+    def __init__(self, model: PolicyModel, encoder: OnnxEncoder) -> None:
+        self._encoder = encoder
+        if encoder.sha256 != model.encoder_sha256:
+            raise ValueError(f"encoder {encoder.sha256[:12]!r} is not the one of the model")
         normaliser = Normaliser(model.norm["norm.feature_mean"], model.norm["norm.feature_scale"])
         joints = model.spec.joint_names
         self._observer = Observer(normaliser, len(joints), FusionConfig())
@@ -51,10 +49,15 @@ class InProcessFusion:
         return self._observer.features(), usable
 
     def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
-        depth_mm = np.rint(picture.depth_m * 1000.0).astype(np.uint16)  # as 16UC1 carries it
-        inputs = preprocess(picture.rgb, depth_mm * MILLIMETRE, picture.matrix)
         stamp_ns = round(picture.stamp_s * NANOSECONDS)
-        self._observer.take_embedding(stamp_ns, now_ns, self._encoder.encode(*inputs))
+        embedding = self._encoder.encode(*encoder_input(picture))
+        self._observer.take_embedding(stamp_ns, now_ns, embedding)
+
+
+def encoder_input(picture: CameraSample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Image and points as fusion makes them of a picture whose depth came as 16UC1."""
+    depth_mm = np.rint(picture.depth_m * 1000.0).astype(np.uint16)
+    return preprocess(picture.rgb, depth_mm * MILLIMETRE, picture.matrix)
 
 
 def observe(observer: Observer, order: JointOrder, tick: TickResult, now_ns: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from liquid_adapt_ros.adaptation.learner import LearnerSettings, OnlineLearner
 from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.fusion.alignment import NANOSECONDS
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
 from liquid_adapt_ros.sim.samples import Command, Counters, TickResult
 from liquid_adapt_ros.tools.adaptation.disturbances import CHANGE_S, RETURN_S, Disturbance
@@ -31,7 +32,7 @@ def drive(
     disturbed ("disturbed"), and policy_ticks of ticks there. None for settings: the frozen policy.
     """
     episode = disturbed_episode(disturbance, seed)
-    fusion = InProcessFusion(model, encoder_path)
+    fusion = InProcessFusion(model, OnnxEncoder(encoder_path))
     learner = OnlineLearner(
         model.spec, model.params, model.norm, nominal, settings or LearnerSettings(), seed
     )

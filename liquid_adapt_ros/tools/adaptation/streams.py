@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.fusion.alignment import NANOSECONDS
+from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
 from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.sim.randomisation import sample_nominal
@@ -78,7 +79,7 @@ def record_stream(
 ) -> Stream:
     """Run an episode with the planner driving and keep what the learning nodes would get."""
     episode = disturbed_episode(disturbance, seed)
-    fusion = InProcessFusion(model, encoder_path)
+    fusion = InProcessFusion(model, OnnxEncoder(encoder_path))
     rows, detections = [], []
     for index in range(round(duration_s / TICK_S)):
         tick = episode.tick()
