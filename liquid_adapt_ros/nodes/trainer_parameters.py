@@ -183,7 +183,7 @@ _GUARD_ROWS = (
     _fixed(
         "patience_s",
         _GUARD.patience_s,
-        "How long it may be so before the shipped weights come back [s of labels].",
+        "How long, in time with labels, it may be so before what was learned is forgotten [s].",
         0.0,
         3600.0,
     ),
