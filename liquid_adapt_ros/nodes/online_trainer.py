@@ -87,7 +87,7 @@ class OnlineTrainer(ManagedNode):
         self._sender = UpdateSender(
             updates, model.fingerprint, p["weight_patience_s"], sends_all=restored == "restored"
         )
-        self._publishers = [updates]
+        self._updates = updates
         self._statuses = self.create_lifecycle_publisher(
             AdaptationStatus, "adaptation_status", qos.REPORT
         )
@@ -109,7 +109,7 @@ class OnlineTrainer(ManagedNode):
             subscribe(JointState, "planner/joint_command", self._on_joint_command, qos.PLANNER),
             subscribe(TwistStamped, "planner/cmd_vel", self._on_base_command, qos.PLANNER),
         ]
-        self._services = [
+        self._services_offered = [
             serve(Trigger, "~/save_checkpoint", self._on_save_checkpoint),
             serve(Trigger, "~/restore_baseline", self._on_restore_baseline),
             serve(SetBool, "~/pause", self._on_pause),
@@ -132,7 +132,7 @@ class OnlineTrainer(ManagedNode):
             return
         for subscription in self._running:
             self.destroy_subscription(subscription)
-        for service in self._services:
+        for service in self._services_offered:
             self.destroy_service(service)
         for timer in self._timers_running:
             self.destroy_timer(timer)
@@ -151,7 +151,7 @@ class OnlineTrainer(ManagedNode):
         self._pool.shutdown()
         self._pool = None
         self.destroy_guard_condition(self._step_done)
-        for publisher in (*self._publishers, self._statuses):
+        for publisher in (self._updates, self._statuses):
             self.destroy_lifecycle_publisher(publisher)
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:

@@ -125,11 +125,10 @@ class RobotListener:
         answer = self._ask(ChangeState, f"{node}/change_state", request, timeout_s=10.0)
         assert answer is not None and answer.success, f"{node} was not deactivated"
 
-    def set_parameters(self, node: str, **values: Any) -> None:
-        """Set parameters (a dot in a name is written __); fail if they are refused."""
+    def set_parameters(self, node: str, values: Mapping[str, Any]) -> None:
+        """Set parameters {name: value}; fail if they are refused."""
         parameters = [
-            Parameter(name.replace("__", "."), value=value).to_parameter_msg()
-            for name, value in values.items()
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
         request = SetParametersAtomically.Request(parameters=parameters)
         service = f"{node}/set_parameters_atomically"

@@ -70,7 +70,7 @@ class TestTwoRobots(unittest.TestCase):
         def belt_speed(robot):
             return json.loads(robot.truth.data)["belt_speed_m_s"]
 
-        left.set_parameters("conveyor_sim", disturbance__belt_speed_scale=0.0)
+        left.set_parameters("conveyor_sim", {"disturbance.belt_speed_scale": 0.0})
         left.wait("a belt that stands", lambda: belt_speed(left) == 0.0)
         assert belt_speed(right) > 0.0
         right.deactivate("conveyor_sim")

@@ -1,20 +1,26 @@
 """Nodes as managed processes: they start themselves or wait, and end cleanly."""
 
+import ast
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import rclpy
 import yaml
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.lifecycle import LifecycleNode
 from ros_probe import ros_probe
 from tiny_model import write_tiny_model
 
+from liquid_adapt_ros import nodes
 from liquid_adapt_ros.tools.stack import LEARNING_STACK, node_command
 
 NODES = ("sensor_fusion", "lnn_inference")
+ALL_NODES = (*NODES, "online_trainer", "conveyor_sim")
 UNWILLING = """
 import sys
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
@@ -33,10 +39,12 @@ def parameters(tmp_path):
     return {
         "sensor_fusion": model.parameters(),
         "lnn_inference": {"model_file": str(model.model_path)},
+        "online_trainer": {"model_file": str(model.model_path)},
+        "conveyor_sim": {},
     }
 
 
-@pytest.mark.parametrize("executable", NODES)
+@pytest.mark.parametrize("executable", ALL_NODES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_node_with_exit_code_0(
     ros_domain, start_node, parameters, executable, number
@@ -47,7 +55,7 @@ def test_signals_end_a_node_with_exit_code_0(
     assert "shutdown done" in node.output() and "Traceback" not in node.output()
 
 
-@pytest.mark.parametrize("executable", NODES)
+@pytest.mark.parametrize("executable", ALL_NODES)
 def test_more_signals_do_not_spoil_the_end(ros_domain, start_node, parameters, executable):
     node = start_node(executable, parameters[executable])
     node.wait_for_output("activate done")
@@ -151,7 +159,7 @@ def test_an_activation_that_fails_after_waiting_ends_with_exit_code_1(
     assert "could not activate: not today" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("executable", NODES)
+@pytest.mark.parametrize("executable", ALL_NODES)
 def test_without_autostart_a_lifecycle_manager_is_in_charge(
     ros_domain, start_node, parameters, executable
 ):
@@ -176,3 +184,28 @@ def test_without_autostart_a_lifecycle_manager_is_in_charge(
             assert change(transition), node.output()
             assert state_of(probe, executable) == expected
     assert node.stop() == 0
+
+
+def assigned_attributes(source):
+    """The attributes that classes derived from ManagedNode assign to self, as (class, name)."""
+    for found in ast.walk(ast.parse(source)):
+        bases = [base.id for base in getattr(found, "bases", []) if isinstance(base, ast.Name)]
+        if isinstance(found, ast.ClassDef) and "ManagedNode" in bases:
+            for node in ast.walk(found):
+                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                    yield found.name, node.attr
+
+
+def test_no_node_overwrites_what_rclpy_keeps_in_it(ros_domain):
+    rclpy.init()
+    try:
+        taken = vars(LifecycleNode("plain")).keys()
+    finally:
+        rclpy.shutdown()
+    assert "_services" in taken
+    folder = Path(nodes.__file__).parent
+    assigned = {
+        pair for file in folder.glob("*.py") for pair in assigned_attributes(file.read_text())
+    }
+    assert {cls for cls, _ in assigned} >= {"SensorFusion", "OnlineTrainer"}
+    assert {(cls, name) for cls, name in assigned if name in taken} == set()
