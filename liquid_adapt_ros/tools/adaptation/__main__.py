@@ -34,7 +34,7 @@ _STREAM_SOURCES = (
 _FIGURE_SOURCES = ("adaptation", "fusion", "lnn", "sim", "tools/adaptation")
 
 QUICK_SEEDS = 2
-QUICK_DISTURBANCES = ("nothing", "belt_fast", "camera_bump", "depth_scale")
+QUICK_DISTURBANCES = ("nothing", "belt_fast", "camera_bump")
 QUICK_METHODS = ("original", "readout", "both")
 
 

@@ -17,8 +17,8 @@ _COLUMNS = 3
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Write a PNG: for each disturbance the median error of each second over time, with the range
-    over seeds of the full engine."""
+    """Write a PNG: for each disturbance the median over seeds of each second's error, with the
+    10th to 90th percentile of the full engine."""
     from matplotlib import pyplot as plt
 
     disturbances = report["disturbances"]
@@ -32,10 +32,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
                 continue
             course = 1000.0 * np.array(methods[method]["course_m"], float)
             seconds = np.arange(course.shape[1]) + 0.5
-            median = _median(course)
+            low, median, high = _quantiles(course, (0.1, 0.5, 0.9))
             axis.plot(seconds, median, color=colour, lw=1.2, label=method)
             if method == "both":
-                low, high = np.nanquantile(course, (0.1, 0.9), axis=0)
                 axis.fill_between(seconds, low, high, color=colour, alpha=0.15, lw=0)
         for change_s in (CHANGE_S, RETURN_S):
             axis.axvline(change_s, color="0.7", lw=0.8, ls="--")
@@ -52,8 +51,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def _median(course: np.ndarray) -> np.ndarray:
+def _quantiles(course: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Quantiles over seeds of each second, (shares, seconds); NaN where no seed has a sample."""
     known = np.isfinite(course).any(axis=0)
-    median = np.full(course.shape[1], np.nan)
-    median[known] = np.nanmedian(course[:, known], axis=0)
-    return median
+    quantiles = np.full((len(shares), course.shape[1]), np.nan)
+    quantiles[:, known] = np.nanquantile(course[:, known], shares, axis=0)
+    return quantiles
