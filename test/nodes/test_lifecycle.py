@@ -125,7 +125,8 @@ def start_to_end(file, arguments):
 
 
 def state_of(probe, name):
-    return probe.call(GetState, f"{name}/get_state", GetState.Request()).current_state.id
+    request = GetState.Request()  # waits also for the node's start, which may import torch
+    return probe.call(GetState, f"{name}/get_state", request, timeout_s=60.0).current_state.id
 
 
 def test_a_node_waits_for_the_one_before_it_to_be_active(ros_domain, start_node, parameters):
