@@ -16,63 +16,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.guard import LiveGuard
 from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params, Windows
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
-READOUT_NAMES = ("readout.weight", "readout.bias")
 # Errors beyond this count as this much for the guard: one outlier is no reason to go back.
 _GUARD_ERROR_MAX = 1.0
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What two networks say to one sample: (O,) each; finite: whether both can be used.
-
-    adapted: the weights that the updates so far come to. frozen: the shipped ones.
-    """
-
-    adapted: NDArray[np.float64]
-    frozen: NDArray[np.float64]
-    finite: bool
-
-
-@dataclass(frozen=True)
-class Update:
-    """New weights.
-
-    Attributes:
-        tensors: by name; tensors that are not listed keep their values.
-        kind: "readout", "network", "fallback" (the shipped weights fly for now, or no longer) or
-            "rollback" (what was learned is forgotten).
-        gain_percent: fall of the live error against the frozen network's so far [%]; NaN: unknown.
-    """
-
-    tensors: dict[str, NDArray[np.float32]]
-    kind: str
-    gain_percent: float
-
-
-@dataclass
-class Counts:
-    """What became of the labels and of the candidates since the start."""
-
-    labels: int = 0
-    labels_unmatched: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    fallen_back: int = 0
-    rolled_back: int = 0
 
 
 class AdaptationEngine:
@@ -118,7 +78,7 @@ class AdaptationEngine:
         self._stream = StatefulStream(self._phi_spec, self._for_phi(self.network))
         self._frozen_stream = StatefulStream(spec, self._shipped)
         self.readout = ReadoutAdaptation(
-            _joined(self.network), settings.readout or ReadoutSettings()
+            joined(self.network), settings.readout or ReadoutSettings()
         )
         features = self._phi_spec.outputs + 1
         self._ring = SampleRing(
@@ -229,7 +189,7 @@ class AdaptationEngine:
         """All tensors as they fly now."""
         if self._has_fallen_back:
             return dict(self._shipped)
-        return self.network | _split(self.readout.readout)
+        return self.network | split(self.readout.readout)
 
     def stored_targets(self) -> NDArray[np.float32]:
         """The labels of the samples that are kept, (N, O), oldest first; NaN where not known."""
@@ -275,7 +235,7 @@ class AdaptationEngine:
         self.solve_readout()
         if self._has_fallen_back:
             return None
-        return Update(_split(self.readout.readout), "readout", 100.0 * self.gain)
+        return Update(split(self.readout.readout), "readout", 100.0 * self.gain)
 
     def _fall_back_or_return(self) -> Update:
         """Fly the shipped weights while they are better, and what was learned while that is."""
@@ -303,7 +263,7 @@ class AdaptationEngine:
 
     def anchor(self) -> NDArray[np.float64]:
         """The network's own readout, which is corrected: (O, P), the bias last."""
-        return _joined(self.network)
+        return joined(self.network)
 
     def solve_readout(self) -> None:
         """Bring the readout up to what is known."""
@@ -420,9 +380,9 @@ class AdaptationEngine:
     def _observed_moment(self) -> NDArray[np.float64]:
         fresh = min(self._observed_until, len(self._ring))
         if fresh:
-            phi = self._ring.phi[-fresh:].astype(np.float64)
+            phi = self._ring.phi[-fresh:][self._ring.usable[-fresh:]].astype(np.float64)
             self._second_moment += phi.T @ phi
-            self._second_moment_samples += fresh
+            self._second_moment_samples += len(phi)
             self._observed_until = 0
         return self._second_moment / max(self._second_moment_samples, 1.0)
 
@@ -454,18 +414,3 @@ class AdaptationEngine:
             self._independent(ring.dt_s),
         )
         self.solve_readout()
-
-
-def _joined(params: Params) -> NDArray[np.float64]:
-    """Readout and bias as one matrix (O, P), for phi with a 1 at its end."""
-    weight, bias = (params[name] for name in READOUT_NAMES)
-    return np.concatenate([weight, bias[:, None]], axis=1).astype(np.float64)
-
-
-def _split(readout: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """The reverse of `_joined`."""
-    values = readout.astype(np.float32)
-    return {
-        "readout.weight": np.ascontiguousarray(values[:, :-1]),
-        "readout.bias": values[:, -1].copy(),
-    }

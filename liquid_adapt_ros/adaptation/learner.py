@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.desired_action import CommandHistory
-from liquid_adapt_ros.adaptation.engine import AdaptationEngine, Prediction
+from liquid_adapt_ros.adaptation.engine import AdaptationEngine
+from liquid_adapt_ros.adaptation.engine_results import Prediction
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
 from liquid_adapt_ros.adaptation.prequential import PrequentialScore

@@ -20,7 +20,7 @@ from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from liquid_adapt_ros.adaptation.engine import Update
+from liquid_adapt_ros.adaptation.engine_results import Update
 from liquid_adapt_ros.adaptation.governor.governor import Governor
 from liquid_adapt_ros.adaptation.governor.sensors import find_sensors
 from liquid_adapt_ros.adaptation.learner import OnlineLearner
