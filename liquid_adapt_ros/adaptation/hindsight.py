@@ -114,7 +114,8 @@ class ObjectTrack:
         self._newest_ns = stamp_ns
         repeated = self._last_point is not None and bool((point == self._last_point).all())
         self._last_point = point
-        if not (repeated and self._speed_m_s() > _STUCK_SPEED_M_S):
+        moving = self._speed_m_s() > _STUCK_SPEED_M_S
+        if not (repeated and moving):
             self._place(stamp_ns, point)
 
     def labels(self, stamps_ns: ArrayLike, horizon_s: float) -> HindsightLabels:
@@ -146,6 +147,7 @@ class ObjectTrack:
         self._track = 0
         self._jump: NDArray[np.float64] | None = None
         self._jumped_ns = 0
+        self._newest_speed_m_s = 0.0
 
     def _place(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
         if not self._kept:
@@ -219,8 +221,11 @@ class ObjectTrack:
         return (last.position - first.position) / (elapsed_ns / NANOSECONDS)
 
     def _speed_m_s(self) -> float:
+        """Of the object tracked; of the one before while this one's is not known."""
         velocity = self._velocity_m_s()
-        return 0.0 if velocity is None else float(np.linalg.norm(velocity))
+        if velocity is not None:
+            self._newest_speed_m_s = float(np.linalg.norm(velocity))
+        return self._newest_speed_m_s
 
     def _follows(
         self,

@@ -167,3 +167,13 @@ def test_frozen_detector_is_not_believed_and_a_resting_object_is():
     assert known == set(range(39))
     resting = observed(np.arange(60) * PERIOD_NS, [moving(0)] * 60)
     assert labelled_indices(resting, 57) == set(range(57))
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_detector_that_freezes_on_a_new_object_is_not_believed_either(seen):
+    """Seen too briefly for a velocity of its own, the new object is taken to move as the last."""
+    positions = [moving(i) for i in range(40)]
+    positions += [moving(i) - [0.8, 0.0, 0.0] for i in range(40, 40 + seen)]
+    positions += [positions[-1]] * 60
+    track = observed(np.arange(len(positions)) * PERIOD_NS, positions)
+    assert labelled_indices(track, len(positions) - 3) <= set(range(39))
