@@ -36,7 +36,7 @@ bench: build  ## our networks against ncps, torchdiffeq and torch, in out/bench 
 	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.bench \
 		$(if $(OUT),--out $(OUT))
 
-adaptation: build  ## how well it learns, on recorded streams (an hour); QUICK=1 OUT= ARGS="--help"
+adaptation: build  ## how well it learns, on recorded streams (long); QUICK=1 OUT= ARGS="--help"
 	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.adaptation \
 		$(if $(QUICK),--quick) $(if $(OUT),--out $(OUT)) $(ARGS)
 
