@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -15,16 +17,32 @@ from liquid_adapt_ros.lnn.streaming import StreamingStep
 LONGEST_SINGLE_STEP = 1.5
 
 
-class StatefulStream:
-    """A StreamingStep and the hidden state that it carries.
+class Step(Protocol):
+    """One step of a network with fixed weights; StreamingStep is one."""
 
-    spec: sizes. params: tensors named as in spec.shapes(), float32. Raises ValueError where they
-    do not fit.
+    def __call__(
+        self, hidden_state: np.ndarray, features: np.ndarray, dt_s: float, steps: int
+    ) -> tuple[np.ndarray, bool]:
+        """Advance the state in place; return the outputs and whether all is finite."""
+
+
+class StatefulStream:
+    """A network's step and the hidden state that it carries.
+
+    spec: sizes. params: tensors named as in spec.shapes(), float32. step_of: makes the step of
+    weights, and raises ValueError where they do not fit; the compiled one where left out. Raises
+    ValueError where params do not fit.
     """
 
-    def __init__(self, spec: NetworkSpec, params: Mapping[str, np.ndarray]) -> None:
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        params: Mapping[str, np.ndarray],
+        step_of: Callable[[Mapping[str, np.ndarray]], Step] | None = None,
+    ) -> None:
         self.spec = spec
-        self._step = StreamingStep(spec, params)
+        self._step_of = step_of or partial(StreamingStep, spec)
+        self._step = self._step_of(params)
         self._hidden_state = np.zeros(spec.hidden, np.float32)
         self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, spec.max_stable_step_s)
 
@@ -42,7 +60,7 @@ class StatefulStream:
 
         Raises ValueError, and keeps the present weights, where they do not fit.
         """
-        self._step = StreamingStep(self.spec, params)
+        self._step = self._step_of(params)
 
     def step(self, features: np.ndarray, dt_s: float) -> tuple[np.ndarray, bool]:
         """Advance by one sample; return the outputs (O,) and whether all numbers are finite.

@@ -367,9 +367,16 @@ class OnlineTrainer(ManagedNode):
 
 
 def _timed(job: TrainingJob) -> tuple[str, float]:
-    """Run a job: its objection and the wall-clock time it took [s]."""
+    """Run a job: its objection and the wall-clock time it took [s].
+
+    What torch can't do (memory, a lost device) is an objection too: the readout goes on learning.
+    """
     started = time.perf_counter()
-    return job.run(), time.perf_counter() - started
+    try:
+        objection = job.run()
+    except RuntimeError as error:
+        objection = f"training failed: {error}"
+    return objection, time.perf_counter() - started
 
 
 def main() -> int:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 
 import numpy as np
 
 from liquid_adapt_ros.lnn.spec import PolicySpec
-from liquid_adapt_ros.lnn.streaming import StreamingStep
-
-# A sample that comes up to this many solver steps late is still integrated in one step, as a
-# learner does with its window; a longer gap is split.
-LONGEST_SINGLE_STEP = 1.5
+from liquid_adapt_ros.lnn.stateful_stream import StatefulStream, Step
 
 
 @dataclass(frozen=True)
@@ -32,15 +25,6 @@ class PolicyOutput:
     gripper: float
     position: np.ndarray
     finite: bool
-
-
-class Step(Protocol):
-    """The network with fixed weights, one sample at a time; see StreamingStep.__call__."""
-
-    def __call__(
-        self, hidden_state: np.ndarray, features: np.ndarray, dt_s: float, steps: int
-    ) -> tuple[np.ndarray, bool]:
-        """Advance the state in place; return the outputs and whether all is finite."""
 
 
 class StreamingPolicy:
@@ -62,46 +46,31 @@ class StreamingPolicy:
         self.spec = spec
         self._norm = {name: np.array(tensor) for name, tensor in norm.items()}
         self._slices = spec.layout.slices()
-        self._hidden_state = np.zeros(spec.hidden, np.float32)
-        self._step_of = step_of or partial(StreamingStep, spec.network)
-        self._step = self._step_of(params)
-        stable_s = spec.network.max_stable_step_s
-        self._longest_step_s = min(LONGEST_SINGLE_STEP * spec.step_s, stable_s)
+        self._stream = StatefulStream(spec.network, params, step_of)
 
     @property
     def hidden_state(self) -> np.ndarray:
         """Copy of the state (hidden,)."""
-        return self._hidden_state.copy()
+        return self._stream.hidden_state
 
     def reset(self) -> None:
         """Forget everything observed: the state becomes zero."""
-        self._hidden_state[:] = 0.0
+        self._stream.reset()
 
     def swap(self, params: Mapping[str, np.ndarray]) -> None:
         """Use other weights (all learnable tensors) from the next step on; the state stays.
 
         Raises ValueError, and keeps the present weights, where they do not fit.
         """
-        self._step = self._step_of(params)
+        self._stream.swap(params)
 
     def step(self, features: np.ndarray, dt_s: float) -> PolicyOutput:
         """Advance by one sample and return the action.
 
-        features: (F,), normalised. dt_s: time since the previous sample [s]. A gap longer than
-        the longest time constant leaves nothing to remember: the state starts from zero then.
-        A step that is not finite leaves the state as it was. Raises ValueError for a wrong
-        length or a time that does not run forward.
+        features: (F,), normalised. dt_s: time since the previous sample [s]. Gaps, numbers that
+        are not finite and errors: see StatefulStream.step.
         """
-        if features.shape != (self.spec.features,):
-            raise ValueError(f"features {features.shape}, expected ({self.spec.features},)")
-        if not 0.0 < dt_s < math.inf:
-            raise ValueError(f"dt_s must be positive and finite, got {dt_s}")
-        if dt_s > self.spec.tau_max_s:
-            self.reset()
-            dt_s = self.spec.step_s
-        parts = math.ceil(dt_s / self._longest_step_s)
-        features = np.ascontiguousarray(features, np.float32)
-        normalised, finite = self._step(self._hidden_state, features, dt_s, parts)
+        normalised, finite = self._stream.step(features, dt_s)
         outputs = self._norm["norm.output_mean"] + self._norm["norm.output_scale"] * normalised
         return self._physical(outputs, finite)
 

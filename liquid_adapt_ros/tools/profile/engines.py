@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
+from liquid_adapt_ros.lnn.stateful_stream import Step
 from liquid_adapt_ros.lnn.streaming import StreamingStep
-from liquid_adapt_ros.runtime.engine import Step
 from liquid_adapt_ros.runtime.onnx_step import ExportedStep
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
 from liquid_adapt_ros.tools.pretrain.export import random_inputs
