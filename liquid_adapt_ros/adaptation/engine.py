@@ -26,6 +26,7 @@ from liquid_adapt_ros.adaptation.guard import LiveGuard
 from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
+from liquid_adapt_ros.adaptation.second_moment import SecondMoment
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params, Windows
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -90,9 +91,8 @@ class AdaptationEngine:
             spec.outputs,
         )
         self._phi = np.ones(features)
-        self._second_moment = np.zeros((features, features))
-        self._second_moment_samples = 0.0
-        self._observed_until = 0
+        self._moment = SecondMoment(features)
+        self._unseen = 0  # newest samples that are not in the moment yet
         self._pending: list[tuple[int, NDArray[np.bool_]]] = []
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
@@ -141,7 +141,7 @@ class AdaptationEngine:
             phi=self._phi,
             predicted=np.concatenate([predicted, learned[None], frozen[None]]),
         )
-        self._observed_until += 1
+        self._unseen += 1
         frozen = frozen.astype(np.float64)
         return Prediction(frozen if self._has_fallen_back else learned, frozen, finite)
 
@@ -206,16 +206,13 @@ class AdaptationEngine:
         return self.readout.anchor_weight
 
     @property
-    def observed_moment(self) -> tuple[NDArray[np.float64], float]:
-        """Second moment of phi over the samples observed (P, P), and how many they were."""
-        return self._observed_moment(), self._second_moment_samples
-
-    @observed_moment.setter
-    def observed_moment(self, value: tuple[NDArray[np.float64], float]) -> None:
-        moment, samples = value
-        self._second_moment = np.asarray(moment, np.float64) * samples
-        self._second_moment_samples = samples
-        self._observed_until = 0
+    def observed_moment(self) -> SecondMoment:
+        """Second moment of phi over the usable samples observed."""
+        fresh = min(self._unseen, len(self._ring))
+        if fresh:
+            self._moment.learn(self._ring.phi[-fresh:][self._ring.usable[-fresh:]])
+            self._unseen = 0
+        return self._moment
 
     # --- the fast time scale ------------------------------------------------------------------
 
@@ -372,19 +369,10 @@ class AdaptationEngine:
         """Second moment of phi where the network is known to be good: (P, P)."""
         nominal = self.training.nominal_moment if self.training is not None else None
         if nominal is None:
-            nominal = self._observed_moment()
+            nominal = self.observed_moment.mean
         isotropy = self.settings.prior_isotropy
         level = np.trace(nominal) / len(nominal)
         return (1.0 - isotropy) * nominal + isotropy * level * np.eye(len(nominal))
-
-    def _observed_moment(self) -> NDArray[np.float64]:
-        fresh = min(self._observed_until, len(self._ring))
-        if fresh:
-            phi = self._ring.phi[-fresh:][self._ring.usable[-fresh:]].astype(np.float64)
-            self._second_moment += phi.T @ phi
-            self._second_moment_samples += len(phi)
-            self._observed_until = 0
-        return self._second_moment / max(self._second_moment_samples, 1.0)
 
     def _rebuild_readout(self) -> None:
         """Solve for the readout again on what the new network makes of the stream."""
@@ -400,8 +388,8 @@ class AdaptationEngine:
                 target=ring.target[part][None],
             )
             phi[part, :-1] = self.training.phi(window)
-        self._observed_until = len(ring)
-        self._second_moment[:], self._second_moment_samples = 0.0, 0.0
+        self._moment = SecondMoment(phi.shape[1])
+        self._unseen = len(ring)
         anchor = self.anchor()
         if self.settings.readout is None:
             self.readout.restart(anchor)

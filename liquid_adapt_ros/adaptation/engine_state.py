@@ -25,7 +25,8 @@ def engine_state(engine: AdaptationEngine) -> tuple[Tensors, dict[str, Any]]:
     description: dict[str, Any] = {"version": _VERSION}
     readout_tensors, description["groups"] = engine.readout.state()
     tensors |= {f"readout.{name}": value for name, value in readout_tensors.items()}
-    tensors["moment"], description["observed"] = engine.observed_moment
+    moment = engine.observed_moment
+    tensors["moment"], description["observed"] = moment.mean, moment.samples
     description["training"] = None
     if engine.training is not None:
         training_tensors, description["training"] = engine.training.state()
@@ -45,7 +46,7 @@ def state_shapes(
     shapes = {f"network.{name}": shape for name, shape in engine.spec.shapes().items()}
     readout = engine.readout.state_shapes(description.get("groups"))
     shapes |= {f"readout.{name}": shape for name, shape in readout.items()}
-    shapes["moment"] = engine.observed_moment[0].shape
+    shapes["moment"] = engine.observed_moment.mean.shape
     if not (isinstance(description.get("observed"), float) and description["observed"] >= 0.0):
         raise ValueError(f"observed = {description.get('observed')!r}: must be a number >= 0")
     training = description.get("training")
@@ -62,7 +63,7 @@ def restore_engine(
 ) -> None:
     """Go on from a state; the tensors have the shapes that `state_shapes` says."""
     engine.use_network(_part(tensors, "network."))
-    engine.observed_moment = tensors["moment"], description["observed"]
+    engine.observed_moment.restart(tensors["moment"], description["observed"])
     engine.readout.restore(engine.anchor(), _part(tensors, "readout."), description["groups"])
     if engine.training is not None:
         engine.training.restore(_part(tensors, "training."), description["training"])

@@ -188,8 +188,7 @@ def test_job_that_began_before_a_rollback_is_dropped():
 
 
 def test_weights_that_do_harm_are_taken_back():
-    """The labels lie for 20 s and are true afterwards, faster than any mixture notices: with
-    updates kept from the readout, only the guard is left."""
+    """The readout is wrong and can't learn: only the guard is left to notice."""
     learner = engine(EngineSettings(training=None))
     learner.readout.restart(learner.anchor() + 1.0)
     learner.readout.solve(np.eye(learner.anchor().shape[1]))

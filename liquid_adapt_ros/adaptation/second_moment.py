@@ -1,0 +1,37 @@
+"""The running mean of phi phi^T: which directions of the features have been seen, how strongly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SecondMoment:
+    """Mean of the outer products of all rows so far.
+
+    Args:
+        features: length of a row P.
+
+    Attributes:
+        samples: how many rows there were.
+    """
+
+    def __init__(self, features: int):
+        self.samples = 0.0
+        self._sum = np.zeros((features, features))
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(P, P); zero before the first row."""
+        return self._sum / max(self.samples, 1.0)
+
+    def learn(self, rows: NDArray[np.floating]) -> None:
+        """Take rows (N, P)."""
+        rows = rows.astype(np.float64)
+        self._sum += rows.T @ rows
+        self.samples += len(rows)
+
+    def restart(self, mean: NDArray[np.floating], samples: float) -> None:
+        """Go on from a mean (P, P) of so many rows."""
+        self.samples = samples
+        self._sum = np.asarray(mean, np.float64) * samples
