@@ -32,6 +32,8 @@ from liquid_adapt_ros.adaptation.windows import NominalSet, Params, Windows
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
+# Samples further apart than this belong to different pieces of stream.
+_LONGEST_GAP_STEPS = 2.5
 # Errors beyond this count as this much for the guard: one outlier is no reason to go back.
 _GUARD_ERROR_MAX = 1.0
 
@@ -97,7 +99,7 @@ class AdaptationEngine:
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
-        self._max_gap_s = min(settings.max_gap_s or 2.5 * spec.step_s, spec.max_stable_step_s)
+        self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
         self._live = LiveGuard(settings.guard) if settings.guard else None
         self.training = (
             TrainingSide(spec, self._shipped, nominal, settings, self._output_weight, seed)
@@ -191,10 +193,6 @@ class AdaptationEngine:
             return dict(self._shipped)
         return self.network | split(self.readout.readout)
 
-    def stored_targets(self) -> NDArray[np.float32]:
-        """The labels of the samples that are kept, (N, O), oldest first; NaN where not known."""
-        return self._ring.target.copy()
-
     @property
     def gain(self) -> float:
         """Fall of the live error against the frozen network's [1]; NaN while unknown."""
@@ -282,7 +280,7 @@ class AdaptationEngine:
 
     def finish(self, job: TrainingJob, objection: str) -> Update | None:
         """Take over what a job came to, `objection` being what run() returned."""
-        if job.is_stale(self.counts.rolled_back):
+        if not self.training.is_current(job):
             return None
         if objection:
             self.counts.rejected += 1

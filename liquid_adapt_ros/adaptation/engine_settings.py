@@ -43,7 +43,6 @@ class EngineSettings:
 
     Attributes:
         memory_s: length of stream that is kept [s]; labels may come this late.
-        max_gap_s: longest time between two samples of one piece of stream [s]; 0: 2.5 steps.
         update_period_s: shortest time between two updates of the readout [s].
         prior_isotropy: how much of the readout's prior is the same in all directions [1]; the
             rest is the second moment of the features.
@@ -54,7 +53,6 @@ class EngineSettings:
     """
 
     memory_s: float = 30.0
-    max_gap_s: float = 0.0
     update_period_s: float = 0.1
     prior_isotropy: float = 0.1
     readout: ReadoutSettings | None = field(default_factory=ReadoutSettings)

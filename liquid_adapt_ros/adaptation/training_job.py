@@ -40,10 +40,6 @@ class TrainingJob:
         """Train; returns why the candidate is to be dropped, empty where it is not."""
         return self.side.run(self)
 
-    def is_stale(self, epoch: int) -> bool:
-        """Whether the weights that it started from have been taken back meanwhile."""
-        return epoch != self.epoch
-
 
 class TrainingSide:
     """The trained network, what it is trained on and its judge.
@@ -91,6 +87,10 @@ class TrainingSide:
         self._epoch += 1
         self._forget_optimiser = True
         self.nominal_moment = self._shipped_moment
+
+    def is_current(self, job: TrainingJob) -> bool:
+        """Whether the weights that a job started from have not been taken back meanwhile."""
+        return job.epoch == self._epoch
 
     def take(self, job: TrainingJob) -> None:
         """The job's candidate is in use from now on."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from liquid_adapt_ros.nodes.gazebo_service import COMMANDS
 from liquid_adapt_ros.nodes.parameters import Parameter
+from liquid_adapt_ros.nodes.sim_parameters import BELT_MOTION
 from liquid_adapt_ros.sim.config import BELT_PROFILES, BeltConfig, DetectorConfig
 from liquid_adapt_ros.sim.disturbance import Disturbances
 
@@ -38,22 +39,7 @@ PARAMETERS = (
         0.5,
         read_only=True,
     ),
-    Parameter(
-        "belt.other_speed_m_s",
-        _BELT.other_speed_m_s,
-        "The other belt speed of a ramp, sine or random steps [m/s].",
-        0.05,
-        0.5,
-        read_only=True,
-    ),
-    Parameter(
-        "belt.period_s",
-        _BELT.period_s,
-        "Duration of a ramp, period of a sine or of random steps [s].",
-        0.5,
-        300.0,
-        read_only=True,
-    ),
+    *BELT_MOTION,
     Parameter(
         "detector.rate_hz",
         _DETECTOR.rate_hz,

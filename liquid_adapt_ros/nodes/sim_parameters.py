@@ -16,6 +16,27 @@ DISTURBANCE_PREFIX = "disturbance."
 _SAMPLED = "sampled"
 _BELT = BeltConfig()
 
+# The second speed and the period of a belt, the same in both simulators.
+BELT_MOTION = (
+    Parameter(
+        "belt.other_speed_m_s",
+        _BELT.other_speed_m_s,
+        "The other belt speed of a ramp, sine or random steps [m/s].",
+        0.05,
+        0.5,
+        read_only=True,
+    ),
+    Parameter(
+        "belt.period_s",
+        _BELT.period_s,
+        "Duration of a ramp, period of a sine or of random steps [s].",
+        0.5,
+        300.0,
+        read_only=True,
+    ),
+)
+
+
 _EPISODE = (
     Parameter(
         "seed", 0, "Seed of everything random in the episode.", 0, 2**31 - 1, read_only=True
@@ -41,22 +62,7 @@ _EPISODE = (
         0.5,
         read_only=True,
     ),
-    Parameter(
-        "belt.other_speed_m_s",
-        _BELT.other_speed_m_s,
-        "The other belt speed of a ramp, sine or random steps [m/s].",
-        0.05,
-        0.5,
-        read_only=True,
-    ),
-    Parameter(
-        "belt.period_s",
-        _BELT.period_s,
-        "Duration of a ramp, period of a sine or of random steps [s].",
-        0.5,
-        300.0,
-        read_only=True,
-    ),
+    *BELT_MOTION,
 )
 _RUNNING = (
     Parameter("real_time_factor", 1.0, "Simulated over real time aimed for [1].", 0.05, 10.0),
