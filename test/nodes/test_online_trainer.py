@@ -223,3 +223,15 @@ def test_pause_and_return_to_the_baseline_are_services(probe, robot, start, fitt
     assert_learns(robot, within_s=10.0)
     refused = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())
     assert not refused.success and "nothing is kept" in refused.message
+
+
+def test_disk_that_takes_nothing_is_named_and_learning_goes_on(probe, robot, start, tmp_path):
+    (tmp_path / "file").write_text("where a folder should be")
+    path = tmp_path / "file" / "state.safetensors"
+    trainer = start(checkpoint_file=str(path), checkpoint_period_s=0.5)
+    robot.run(3.0)
+    assert probe.spin_until(lambda: int(probe.value(NODE, "checkpoint not saved")) > 1)
+    response = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())
+    assert not response.success and response.message.startswith("not saved")
+    assert_learns(robot, within_s=10.0)
+    assert trainer.stop() == 0
