@@ -123,6 +123,7 @@ class AdaptationEngine:
             raise ValueError(f"{values.size} features, expected {self.spec.features}")
         if not np.isfinite(values).all():
             raise ValueError("features are not finite")
+        saturated = bool(np.abs(values).max() >= self.settings.saturation)
         dt_s = self._time_step(stamp_ns)
         hidden_state = self._stream.hidden_state
         phi, finite = self._stream.step(values, dt_s)
@@ -138,7 +139,7 @@ class AdaptationEngine:
             dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
-            usable=usable and finite,
+            usable=usable and finite and not saturated,
             hidden_state=hidden_state,
             phi=self._phi,
             predicted=np.concatenate([predicted, learned[None], frozen[None]]),
@@ -192,6 +193,14 @@ class AdaptationEngine:
         if self._has_fallen_back:
             return dict(self._shipped)
         return self.network | split(self.readout.readout)
+
+    def predictions_at(self, stamp_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the adapted and the shipped weights said to a sample (O,); NaN if not kept."""
+        row = self._ring.find(stamp_ns)
+        if row is None:
+            return np.full(self.spec.outputs, np.nan), np.full(self.spec.outputs, np.nan)
+        adapted, frozen = self._ring.predicted[row, -2:].astype(np.float64)
+        return adapted, frozen
 
     @property
     def gain(self) -> float:
@@ -327,22 +336,24 @@ class AdaptationEngine:
     def _learn_pending(self) -> None:
         ring, pending = self._ring, self._pending
         self._pending = []
-        kept = [(ring.find(stamp), fresh) for stamp, fresh in pending]
-        kept = [(row, fresh) for row, fresh in kept if row is not None]
-        if not kept:
+        found = [(ring.find(stamp), fresh) for stamp, fresh in pending]
+        found = [(row, fresh) for row, fresh in found if row is not None]
+        if not found:
             return
-        rows = np.array([row for row, _ in kept])
-        fresh = np.array([mask for _, mask in kept])
+        rows = np.array([row for row, _ in found])
+        fresh = np.array([mask for _, mask in found])
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         predicted = ring.predicted[rows].astype(np.float64)
         self._compare(target, predicted, ring.dt_s[rows])
         if self.settings.readout is not None:
-            trust = self.readout.learn(
+            trust, kept = self.readout.learn(
                 ring.phi[rows].astype(np.float64),
                 target,
                 predicted[:, :-2],
                 self._independent(ring.dt_s[rows]),
             )
+            if kept.min() < 1.0:
+                ring.trust[:] *= kept
         else:
             trust = fresh.astype(np.float32)
         ring.trust[rows] = np.where(fresh, trust, ring.trust[rows])

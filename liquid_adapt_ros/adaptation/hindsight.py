@@ -11,8 +11,6 @@ Detections carry no identity, and a detector errs. A detection that breaks with 
 off than an object can move) is a suspect: if the next one goes on where the track was, the suspect
 was an outlier and is forgotten; if the next one goes on from the suspect, a new object is tracked
 from there. A detector that repeats the position of a moving object to the last bit is stuck.
-A break by less than objects lie apart is no other object, but the detector's own jump: what it
-says from then on is not believed until it jumps back, or for `distrust_s` at most.
 """
 
 from collections import deque
@@ -38,8 +36,6 @@ class TrackLimits:
         jump_margin_m: what detector noise adds to that, and how far an object that has been
             followed for `velocity_span_s` can be from where its velocity takes it [m].
         velocity_span_s: time over which an object's velocity is measured [s].
-        smallest_spacing_m: a jump of less than this can't be to another object [m].
-        distrust_s: how long labels are refused after such a jump, unless it is undone [s].
         seen_before_s: how long before a sample its object must have been observed already; the
             age that the picture in a sample can have [s].
     """
@@ -48,8 +44,6 @@ class TrackLimits:
     max_speed_m_s: float = 0.6
     jump_margin_m: float = 0.02
     velocity_span_s: float = 0.25
-    smallest_spacing_m: float = 0.12
-    distrust_s: float = 6.0
     seen_before_s: float = 0.1
 
 
@@ -61,10 +55,12 @@ class HindsightLabels:
         position: (N, 3) observed position one horizon after each sample, in the base frame of
             that later instant [m]; NaN where not known.
         known: (N,) whether the sample has a label.
+        track: (N,) number of the object that it is of; it only rises.
     """
 
     position: NDArray[np.float64]
     known: NDArray[np.bool_]
+    track: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -91,11 +87,6 @@ class ObjectTrack:
     def settled_ns(self) -> int:
         """Up to when it is decided what was observed [ns]; the newest detection may be suspect."""
         return self._kept[-1].stamp_ns if self._kept else -NANOSECONDS
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether what the detector says now can be believed."""
-        return self._jump is None
 
     def observe(self, stamp_ns: int, position: ArrayLike) -> None:
         """Take a detection: `position` (3,) in the base frame at `stamp_ns` [m].
@@ -124,19 +115,20 @@ class ObjectTrack:
         then = now + round(horizon_s * NANOSECONDS)
         position = np.full((len(now), 3), np.nan)
         known = np.zeros(len(now), np.bool_)
+        track = np.zeros(len(now), np.int64)
         if not self._kept:
-            return HindsightLabels(position, known)
+            return HindsightLabels(position, known, track)
         stamps = np.array([item.stamp_ns for item in self._kept], np.int64)
         tracks = np.array([item.track for item in self._kept])
         seen = now - round(self.limits.seen_before_s * NANOSECONDS)
         before = np.searchsorted(stamps, seen, "right") - 1
         after = np.searchsorted(stamps, then, "left")
         known = (before >= 0) & (after < len(stamps))
-        # Track numbers only rise: equal at both ends means equal in between; below 0: distrusted.
-        same = tracks[before[known]] == tracks[after[known]]
-        known[known] = same & (tracks[after[known]] >= 0)
+        # Track numbers only rise: equal at both ends means equal in between.
+        known[known] = tracks[before[known]] == tracks[after[known]]
         position[known] = self._interpolate(stamps, then[known], after[known])
-        return HindsightLabels(position, known)
+        track[known] = tracks[after[known]]
+        return HindsightLabels(position, known, track)
 
     def clear(self) -> None:
         """Forget every detection."""
@@ -145,8 +137,6 @@ class ObjectTrack:
         self._last_point: NDArray[np.float64] | None = None
         self._newest_ns: int | None = None
         self._track = 0
-        self._jump: NDArray[np.float64] | None = None
-        self._jumped_ns = 0
         self._newest_speed_m_s = 0.0
 
     def _place(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
@@ -169,14 +159,6 @@ class ObjectTrack:
         self._keep(stamp_ns, point)
 
     def _begin_track(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
-        """A new object, or the detector has jumped, or jumped back."""
-        jump = point - self._expected(stamp_ns)
-        unbroken = stamp_ns - self._kept[-1].stamp_ns <= self.limits.max_gap_s * NANOSECONDS
-        if self._jump is None:
-            if unbroken and np.linalg.norm(jump) < self.limits.smallest_spacing_m:
-                self._jump, self._jumped_ns = jump, stamp_ns
-        elif np.linalg.norm(self._jump + jump) < 2.0 * self.limits.jump_margin_m:
-            self._jump = None
         self._track += 1
         self._keep(stamp_ns, point)
 
@@ -188,10 +170,7 @@ class ObjectTrack:
         return last.position + velocity * ((stamp_ns - last.stamp_ns) / NANOSECONDS)
 
     def _keep(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
-        if (stamp_ns - self._jumped_ns) / NANOSECONDS > self.limits.distrust_s:
-            self._jump = None
-        track = self._track if self._jump is None else -1 - self._track
-        self._kept.append(_Detection(stamp_ns, point, track))
+        self._kept.append(_Detection(stamp_ns, point, self._track))
         while stamp_ns - self._kept[0].stamp_ns > self._history_ns:
             self._kept.popleft()
 

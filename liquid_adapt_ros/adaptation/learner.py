@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.desired_action import CommandHistory
+from liquid_adapt_ros.adaptation.detector_judge import DetectorJudge, JudgedLabel, JudgeLimits
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_results import Prediction
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
@@ -37,6 +38,7 @@ class LearnerSettings:
         position_weight, action_weight: how much errors of position and of action count in
             training, in units of their standard deviations.
         track: what one object can do between two detections.
+        judge: when the detector is not believed.
         engine: settings of learning.
     """
 
@@ -45,6 +47,7 @@ class LearnerSettings:
     position_weight: float = 1.0
     action_weight: float = 0.1
     track: TrackLimits = field(default_factory=TrackLimits)
+    judge: JudgeLimits = field(default_factory=JudgeLimits)
     engine: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -91,6 +94,7 @@ class OnlineLearner:
         )
         history_s = spec.horizon_s + HISTORY_MARGIN_S
         self._track = ObjectTrack(settings.track, history_s)
+        self._judge = DetectorJudge(settings.judge)
         joints = spec.layout.joint_velocity
         tolerance_s = settings.command_tolerance_s
         self._tolerance_ns = round(tolerance_s * NANOSECONDS)
@@ -101,6 +105,11 @@ class OnlineLearner:
         capacity = round(history_s / spec.step_s)
         self._unplaced, self._unmoved, self._undriven = (deque(maxlen=capacity) for _ in range(3))
         self.score = PrequentialScore(spec.horizon_s, settings.score_span_s)
+
+    @property
+    def is_detector_distrusted(self) -> bool:
+        """Whether positions are being refused because the detector seems to have slipped."""
+        return self._judge.is_distrusting
 
     def observe_state(self, stamp_ns: int, features: ArrayLike, usable: bool) -> Predictions:
         """Step both networks with a fused state (F,); `usable`: whether to learn from it.
@@ -140,8 +149,12 @@ class OnlineLearner:
         horizon_ns = round(self._spec.horizon_s * NANOSECONDS)
         settled = _taken_until(self._unplaced, self._track.settled_ns - horizon_ns)
         labels = self._track.labels(settled, self._spec.horizon_s)
-        known = labels.known
-        self._label(np.array(settled)[known], ("position",), labels.position[known])
+        for index in np.flatnonzero(labels.known):
+            stamp_ns = settled[index]
+            said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
+            label = JudgedLabel(stamp_ns, labels.track[index], labels.position[index], *said)
+            for item in self._judge.take(label):
+                self._label([item.stamp_ns], ("position",), item.position[None])
         self.score.settle(self._track)
 
     def observe_joint_command(
@@ -175,7 +188,7 @@ class OnlineLearner:
         """Start over, as after a jump of the clock; weights and total score stay."""
         self._newest_ns = None
         self.engine.forget_stream()
-        for history in (self._track, self._joint_commands, self._base_commands):
+        for history in (self._track, self._judge, self._joint_commands, self._base_commands):
             history.clear()
         for waiting in (self._unplaced, self._unmoved, self._undriven):
             waiting.clear()

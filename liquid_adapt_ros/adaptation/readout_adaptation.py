@@ -56,7 +56,7 @@ class ReadoutSettings:
         noise_floor: smallest standard deviation of the noise, in output units [1].
         gate: a sample further off than this many standard deviations of the latest ones counts
             less, with the inverse square of its distance.
-        gate_memory: batches of labels whose median says what is usual.
+        gate_memory: newest labels whose median error says what is usual.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
     """
@@ -72,7 +72,7 @@ class ReadoutSettings:
     variance_memory: float = 10.0
     noise_floor: float = 0.02
     gate: float = 4.0
-    gate_memory: int = 5
+    gate_memory: int = 15
     jump_ratio: float = 6.0
     jump_kept: float = 0.1
 
@@ -162,8 +162,13 @@ class ReadoutAdaptation:
         """What each estimate says, (experts, O), for phi (P,)."""
         return self._readouts @ phi
 
-    def learn(self, phi: Array, target: Array, predicted: Array, independent: Array) -> Array:
-        """Take N labelled samples, oldest first; returns how much each label counts, (N, O).
+    def learn(
+        self, phi: Array, target: Array, predicted: Array, independent: Array
+    ) -> tuple[Array, Array]:
+        """Take N labelled samples, oldest first.
+
+        Returns how much each label counts, (N, O), and by how much all that came before counts
+        less from now on, (O,): the world may have jumped.
 
         phi: (N, P). target: (N, O), NaN where not known now (or known before). predicted:
         (N, experts, O) as `predict` said at the time. independent: (N,) how many independent
@@ -171,19 +176,21 @@ class ReadoutAdaptation:
         """
         known = ~np.isnan(target)
         trust = np.zeros(target.shape)
+        kept = np.ones(target.shape[1])
         self._split_groups(known)
         for group in self._groups:
             rows = known[:, group.outputs[0]]
             if rows.any():
                 outputs = group.outputs
-                trust[np.ix_(rows, outputs)] = self._learn_group(
+                counts, kept[outputs] = self._learn_group(
                     group,
                     phi[rows],
                     target[rows][:, outputs],
                     predicted[rows][:, :, outputs],
                     independent[rows],
-                )[:, None]
-        return trust
+                )
+                trust[np.ix_(rows, outputs)] = counts[:, None]
+        return trust, kept
 
     def rebuild(
         self, anchor: Array, phi: Array, target: Array, trust: Array, independent: Array
@@ -272,7 +279,7 @@ class ReadoutAdaptation:
 
     def _learn_group(
         self, group: _Group, phi: Array, target: Array, predicted: Array, independent: Array
-    ) -> Array:
+    ) -> tuple[Array, float]:
         settings = self._settings
         error = target[:, None] - predicted
         mixed = np.einsum("ko,nko->no", group.mixture.weights, error)
@@ -281,11 +288,11 @@ class ReadoutAdaptation:
         samples = float(np.sum(independent))
         self._learn_variance(group, squared.min(axis=0), samples)
         group.mixture.learn(squared, group.variance, samples * float(trust.mean()))
-        if self._has_jumped(group, samples):
-            group.bank.fade(settings.jump_kept)
-            group.offset.fade(settings.jump_kept)
+        kept = settings.jump_kept if self._has_jumped(group, samples) else 1.0
+        group.bank.fade(kept)
+        group.offset.fade(kept)
         self._teach(group, phi, target, trust, independent)
-        return trust
+        return trust, kept
 
     def _teach(
         self, group: _Group, phi: Array, target: Array, trust: Array, independent: Array
@@ -297,7 +304,7 @@ class ReadoutAdaptation:
 
     def _trust(self, group: _Group, error: Array) -> Array:
         """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign."""
-        group.usual.append(np.median(error, axis=0))
+        group.usual.extend(error)
         usual = _MAD_TO_SIGMA * np.median(np.array(group.usual), axis=0)
         bound = self._settings.gate * np.maximum(usual, self._settings.noise_floor)
         return np.square(np.minimum(1.0, bound / np.maximum(error, 1e-12))).min(axis=1)

@@ -321,6 +321,11 @@ class OnlineTrainer(ManagedNode):
         status.governor = governor.mode.value
         status.power_w, status.temperature_c = governor.power_w, governor.temperature_c
         self._statuses.publish(status)
+        if self._learner.is_detector_distrusted:
+            text = "object_pose is suddenly off on a new object: not learned from it for now"
+            self.diagnostics.raise_condition("detector", WARN, text)
+        else:
+            self.diagnostics.clear_condition("detector")
         self.diagnostics.figure("adapted_rmse_m", score.adapted_rmse_m)
         self.diagnostics.figure("frozen_rmse_m", score.frozen_rmse_m)
         self.diagnostics.figure("governor", f"{governor.mode.value}: {governor.text}")

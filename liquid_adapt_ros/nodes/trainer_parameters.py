@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from liquid_adapt_ros.adaptation.detector_judge import JudgeLimits
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings, WindowSettings
 from liquid_adapt_ros.adaptation.governor.settings import GovernorSettings
 from liquid_adapt_ros.adaptation.guard import GuardSettings
@@ -13,7 +14,12 @@ from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE
 
-_LEARNER, _TRACK, _ENGINE = LearnerSettings(), TrackLimits(), EngineSettings()
+_LEARNER, _TRACK, _JUDGE, _ENGINE = (
+    LearnerSettings(),
+    TrackLimits(),
+    JudgeLimits(),
+    EngineSettings(),
+)
 _READOUT, _TRAINING, _WINDOWS = ReadoutSettings(), TrainingSettings(), WindowSettings()
 _GUARD, _GOVERNOR = GuardSettings(), GovernorSettings()
 
@@ -60,16 +66,16 @@ _LABELS = (
         10.0,
     ),
     _fixed(
-        "smallest_spacing_m",
-        _TRACK.smallest_spacing_m,
-        "A detection that jumps by less is the detector's fault, not another object [m].",
+        "surprise_m",
+        _JUDGE.surprise_m,
+        "Mean error on a new object, beyond twice the usual, that the detector is blamed for [m].",
         0.0,
         10.0,
     ),
     _fixed(
         "distrust_s",
-        _TRACK.distrust_s,
-        "How long labels are refused after such a jump, unless it is undone [s].",
+        _JUDGE.distrust_s,
+        "How long its labels are then refused, unless the error is back to usual [s].",
         0.0,
         3600.0,
     ),
@@ -297,9 +303,11 @@ def learner_settings(values: Mapping[str, Any]) -> LearnerSettings:
             max_gap_s=values["max_detection_gap_s"],
             max_speed_m_s=values["max_object_speed_m_s"],
             jump_margin_m=values["jump_margin_m"],
-            smallest_spacing_m=values["smallest_spacing_m"],
-            distrust_s=values["distrust_s"],
             seen_before_s=values["seen_before_s"],
+        ),
+        judge=JudgeLimits(
+            surprise_m=values["surprise_m"],
+            distrust_s=values["distrust_s"],
         ),
         engine=engine,
     )

@@ -144,23 +144,6 @@ def test_single_outliers_are_forgotten_and_the_track_goes_on(wrong, distance_m):
     np.testing.assert_allclose(labels.position, then, atol=1e-9)
 
 
-def test_detector_that_lies_is_distrusted_until_it_jumps_back():
-    lie = np.array([0.03, -0.04, 0.0])
-    positions = [moving(i) + (lie if 40 <= i < 60 else 0.0) for i in range(100)]
-    track = observed(np.arange(100) * PERIOD_NS, positions)
-    known = labelled_indices(track, 97)
-    assert known >= set(range(37)) | set(range(62, 95))
-    assert not known & set(range(38, 60))
-
-
-def test_lie_that_is_never_undone_is_believed_after_a_while():
-    lie = np.array([0.03, -0.04, 0.0])
-    positions = [moving(i) + (lie if i >= 40 else 0.0) for i in range(400)]
-    known = labelled_indices(observed(np.arange(400) * PERIOD_NS, positions), 396)
-    assert not known & set(range(40, 40 + 110))
-    assert known >= set(range(170, 390))
-
-
 def test_frozen_detector_is_not_believed_and_a_resting_object_is():
     frozen = [moving(min(i, 40)) for i in range(60)]
     known = labelled_indices(observed(np.arange(60) * PERIOD_NS, frozen), 57)

@@ -52,7 +52,8 @@ def known_targets(robot: Robot) -> np.ndarray:
 def test_adapted_error_falls_after_a_shift(trained):
     robot = Robot(**({} if trained else {"training": None}))
     gains = {}
-    for tick in belt(30.0, seed=5, shift_from_s=10.0):
+    # For 6 s it could be the detector that has slipped.
+    for tick in belt(40.0, seed=5, shift_from_s=10.0):
         robot.live(tick)
         second, rest = divmod(tick.stamp_ns + STEP_NS, 1_000_000_000)
         if trained and rest % 500_000_000 == 0:
@@ -60,8 +61,8 @@ def test_adapted_error_falls_after_a_shift(trained):
         if rest == 0:
             gains[second] = robot.learner.score.sliding()
     assert gains[10].adapted_rmse_m < 1.05 * gains[10].frozen_rmse_m
-    assert gains[30].frozen_rmse_m > 3.0 * gains[10].frozen_rmse_m
-    assert gains[30].gain_percent > 60.0
+    assert gains[40].frozen_rmse_m > 3.0 * gains[10].frozen_rmse_m
+    assert gains[40].gain_percent > 60.0
 
 
 def test_learner_says_what_the_flying_network_says():
@@ -120,7 +121,7 @@ def test_nothing_to_train_on_is_said():
     robot = Robot()
     with pytest.raises(NotReady, match="no sample"):
         robot.learner.engine.training_job()
-    for tick in belt(0.5, seed=5):
+    for tick in belt(0.65, seed=5):
         robot.live(tick)
     with pytest.raises(NotReady, match="fewer than 20 labels"):
         robot.learner.engine.training_job()

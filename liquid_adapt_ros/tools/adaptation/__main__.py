@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.adaptation.disturbances import REPORTED, TUNING, Split
 from liquid_adapt_ros.tools.adaptation.figure import draw
-from liquid_adapt_ros.tools.adaptation.methods import METHODS
+from liquid_adapt_ros.tools.adaptation.methods import METHODS, USUAL
 from liquid_adapt_ros.tools.adaptation.report import markdown
 from liquid_adapt_ros.tools.adaptation.suite import Suite
 from liquid_adapt_ros.tools.adaptation.summary import gather
@@ -50,6 +50,12 @@ def main() -> None:
     parser.add_argument(
         "--tuning", action="store_true", help="the seeds and strengths that choices are made on"
     )
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        help=f"ways of learning to compare (usually {', '.join(USUAL)}); the report needs both",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     suite = _suite(arguments)
@@ -77,10 +83,11 @@ def main() -> None:
 
 def _suite(arguments: argparse.Namespace) -> Suite:
     split = TUNING if arguments.tuning else REPORTED
-    methods, closed_loop_seeds = tuple(METHODS), split.seeds[:2]
+    methods, closed_loop_seeds = USUAL, split.seeds[:2]
     if arguments.quick:
         split = _small(split)
         methods, closed_loop_seeds = QUICK_METHODS, split.seeds[:1]
+    methods = tuple(arguments.methods or methods)
     models = share_folder() / "models"
     return Suite(
         streams=arguments.out / "streams" / f"{split.name}-{_key(models, *_STREAM_SOURCES)}",
