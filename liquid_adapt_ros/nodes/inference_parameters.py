@@ -1,9 +1,13 @@
-"""The parameters of lnn_inference."""
+"""The parameters of lnn_inference, and the limits that they make."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE
 from liquid_adapt_ros.nodes.standard_outputs import ARM_COMMANDS, BASE_COMMANDS
 from liquid_adapt_ros.onnx_session import PROVIDERS
+from liquid_adapt_ros.runtime.limits import ActionLimits
 
 JOINTS = 6
 
@@ -80,7 +84,6 @@ PARAMETERS = (
         "Largest velocity of each joint; the default is the UR5e's [rad/s].",
         1e-3,
         100.0,
-        read_only=True,
         any_length=True,
     ),
     Parameter(
@@ -89,7 +92,6 @@ PARAMETERS = (
         "Largest acceleration of each joint [rad/s^2].",
         1e-3,
         1000.0,
-        read_only=True,
         any_length=True,
     ),
     Parameter(
@@ -98,7 +100,6 @@ PARAMETERS = (
         "Largest velocity of the base: linear [m/s], angular [rad/s].",
         1e-3,
         100.0,
-        read_only=True,
     ),
     Parameter(
         "base_max_acceleration",
@@ -106,6 +107,21 @@ PARAMETERS = (
         "Largest acceleration of the base: linear [m/s^2], angular [rad/s^2].",
         1e-3,
         1000.0,
-        read_only=True,
     ),
 )
+
+
+def action_limits(values: Mapping[str, Any], joints: int) -> ActionLimits:
+    """The limits of what leaves for the controllers.
+
+    joints: of the model. Raises ValueError for another number, with the parameter's name.
+    """
+    for name in ("joint_max_velocity_rad_s", "joint_max_acceleration_rad_s2"):
+        if len(values[name]) != joints:
+            raise ValueError(f"{name} is for {len(values[name])} joints, the model has {joints}")
+    return ActionLimits(
+        values["joint_max_velocity_rad_s"],
+        values["joint_max_acceleration_rad_s2"],
+        values["base_max_velocity"],
+        values["base_max_acceleration"],
+    )
