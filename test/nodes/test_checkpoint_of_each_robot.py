@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import Trigger
 
 from liquid_adapt_ros.nodes.learner_checkpoint import checkpoint_path
@@ -50,6 +52,14 @@ def test_two_robots_with_the_same_parameters_keep_a_file_each_and_a_third_traine
         answer = probe.call(Trigger, service, Trigger.Request())
         assert answer.success and answer.message == f"saved to {path}"
         assert path.is_file()
+    reconfigured = [
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_CLEANUP,
+        Transition.TRANSITION_CONFIGURE,
+    ]
+    for transition in reconfigured:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert probe.call(ChangeState, "/left/online_trainer/change_state", request).success
     third = start_node("online_trainer", parameters, "right")
     assert third.wait(START_TIMEOUT_S) == 1
     assert f"could not configure: checkpoint_file: another process uses {path};" in third.output()
