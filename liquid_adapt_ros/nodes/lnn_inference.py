@@ -18,7 +18,11 @@ from liquid_adapt_ros.msg import FusedState, WeightUpdate
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.action_publisher import ActionPublisher, Answer
 from liquid_adapt_ros.nodes.diagnostics import ERROR
-from liquid_adapt_ros.nodes.inference_parameters import PARAMETERS, action_limits
+from liquid_adapt_ros.nodes.inference_parameters import (
+    PARAMETERS,
+    VELOCITY_LIMITS,
+    action_limits,
+)
 from liquid_adapt_ros.nodes.input_guard import InputGuard, UnusableInput
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.shipped import model_path
@@ -122,10 +126,14 @@ class LnnInference(ManagedNode):
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
         """Limits hold from the next command on; timeouts and age limits are read at each check."""
-        if self._output is not None:
-            limits = action_limits({**self.parameters, **changes}, self._joints)
-            self._limiter.change_limits(limits)
-            self._output.change_acceleration(limits.joint_acceleration_rad_s2)
+        if self._output is None:
+            return
+        values = {**self.parameters, **changes}
+        limits = action_limits(values, self._joints)
+        # The robot may still be as fast as the limits before allow.
+        action_limits({**values, **{n: self.parameters[n] for n in VELOCITY_LIMITS}}, self._joints)
+        self._limiter.change_limits(limits)
+        self._output.change_acceleration(limits.joint_acceleration_rad_s2)
 
     def _make_policy(self, model: PolicyModel) -> StreamingPolicy:
         """The policy on the engine that the parameters choose; raises ValueError, OSError."""

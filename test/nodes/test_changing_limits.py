@@ -67,6 +67,13 @@ def test_what_can_not_be_is_refused_with_name_value_and_bound(probe, moving_robo
             {"joint_max_acceleration_rad_s2": [1.0] * 5},
             "joint_max_acceleration_rad_s2 is for 5 joints, the model has 6",
         ),
+        (
+            {"base_max_acceleration": [0.5, 0.02]},
+            "base_max_acceleration must be at least 0.1 for base_max_velocity 1, to stop within "
+            "10 s, not 0.02",
+        ),
+        # Slow enough for the velocities in the same request, not for those that it moves at.
+        (SLOW | {"base_max_acceleration": [0.5, 0.02]}, "base_max_acceleration must be"),
         ({"base_max_velocity": [1.0]}, "base_max_velocity needs 2 elements, not 1"),
         ({"input_timeout_s": 0.001}, "input_timeout_s"),
         ({"core_engine": "onnx"}, "read-only"),
