@@ -10,8 +10,9 @@ from liquid_adapt_ros.onnx_session import PROVIDERS
 from liquid_adapt_ros.runtime.limits import ActionLimits
 
 JOINTS = 6
-# A smooth stop from the highest velocity must not take longer than this [s].
-LONGEST_STOP_S = 10.0
+# A smooth stop from the highest velocity must not take longer than this [s]: `ros2 launch` kills a
+# node 10 s after Ctrl-C.
+LONGEST_STOP_S = 5.0
 # The limits of velocity, and of the acceleration that stops it.
 VELOCITY_LIMITS = {
     "joint_max_velocity_rad_s": "joint_max_acceleration_rad_s2",
@@ -96,7 +97,7 @@ PARAMETERS = (
     Parameter(
         "joint_max_acceleration_rad_s2",
         (15.0,) * JOINTS,
-        "Largest acceleration of each joint; it stops the joint within 10 s [rad/s^2].",
+        "Largest acceleration of each joint; it stops the joint within 5 s [rad/s^2].",
         1e-3,
         1000.0,
         any_length=True,

@@ -39,7 +39,7 @@ def test_a_stop_keeps_to_the_acceleration_that_was_set_last(probe, moving_robot)
     topic = "joint_trajectory_controller/joint_trajectory"
     trajectories = probe.record(JointTrajectory, topic, qos.REPORT)
     assert probe.spin_until(robot.moves_at_full_speed)
-    gentle = ACCELERATION / 4.0
+    gentle = ACCELERATION / 2.0
     changed = {"joint_max_acceleration_rad_s2": [gentle] * 6}
     assert probe.set_parameters(NODE, changed).successful
     known = len(robot.actions)  # what was sent before the change has arrived some actions later
@@ -69,8 +69,8 @@ def test_what_can_not_be_is_refused_with_name_value_and_bound(probe, moving_robo
         ),
         (
             {"base_max_acceleration": [0.5, 0.02]},
-            "base_max_acceleration must be at least 0.1 for base_max_velocity 1, to stop within "
-            "10 s, not 0.02",
+            "base_max_acceleration must be at least 0.2 for base_max_velocity 1, to stop within "
+            "5 s, not 0.02",
         ),
         # Slow enough for the velocities in the same request, not for those that it moves at.
         (SLOW | {"base_max_acceleration": [0.5, 0.02]}, "base_max_acceleration must be"),
