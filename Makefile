@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench adaptation pretrain clean
+.PHONY: help setup build demo test lint bench adaptation tuning pretrain clean
 
 # Where the tests look: a file, a folder, or pytest's own options.
 TEST ?= test
@@ -39,6 +39,9 @@ bench: build  ## our networks against ncps, torchdiffeq and torch, in out/bench 
 adaptation: build  ## how well it learns, on recorded streams (long); QUICK=1 OUT= ARGS="--help"
 	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.adaptation \
 		$(if $(QUICK),--quick) $(if $(OUT),--out $(OUT)) $(ARGS)
+
+tuning: build  ## what each parameter of the trainer does, in out/tuning (some minutes); ARGS="--help"
+	@OMP_NUM_THREADS=1 scripts/ros_env python -m liquid_adapt_ros.tools.adaptation.sweep $(ARGS)
 
 pretrain: build  ## train encoder and policy on simulated episodes, write models/; ARGS="--help"
 	@scripts/ros_env python -m liquid_adapt_ros.tools.pretrain $(ARGS)

@@ -18,8 +18,8 @@ the ones that are worth a look. Every value is checked against its range. A name
 not have, in a file or on the command line, ends its start, with the nearest name.
 
 Parameters marked "running" can be changed while the node runs (`ros2 param set`) and take effect
-at once; the values of one request are all taken or none, and a refusal says why. `use_sim_time`
-works in every node.
+between two ticks; a refusal says why. Several that belong together go into one request of the
+service `set_parameters_atomically`: all are taken or none. `use_sim_time` works in every node.
 """
 
 

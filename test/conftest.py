@@ -6,10 +6,11 @@ source folder would come before the package that was built and installed.
     ros_domain   The ROS domain id (int) of this test module: one that nobody else on this machine
                  takes part in, set in the environment together with discovery on this host only.
                  Every module has it without asking, so what a test starts inherits it.
-    start_node   start_node("sensor_fusion", {"rate_hz": 50.0}) runs an installed executable of the
-                 package as a process and returns a RunningNode: wait_for_output(text), output(),
-                 stop() -> exit code, wait() -> exit code, process (with its pid). What still runs
-                 at the end of the test is stopped: SIGINT first, a kill when that is not enough.
+    start_node   start_node("sensor_fusion", {"rate_hz": 50.0}, namespace="left") runs an installed
+                 executable of the package as a process and returns a RunningNode:
+                 wait_for_output(text), output(), stop() -> exit code, wait() -> exit code, process
+                 (with its pid). What still runs at the end of the test is stopped: SIGINT first, a
+                 kill when that is not enough.
     exported_model
                  The shipped model as export_model writes it, once for all tests: an ExportedModel
                  with `folder` and `output`.
@@ -73,8 +74,8 @@ def exported_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
 class RunningNode:
     """One executable of the package, running, with its output (stdout and stderr) collected."""
 
-    def __init__(self, executable: str, parameters: Mapping[str, object]) -> None:
-        command = [str(executable_path(executable)), "--ros-args"]
+    def __init__(self, executable: str, parameters: Mapping[str, object], namespace: str) -> None:
+        command = [str(executable_path(executable)), "--ros-args", "-r", f"__ns:=/{namespace}"]
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ["-p", f"{name}:={text}"]
@@ -138,8 +139,10 @@ def start_node() -> Iterator[Callable[..., RunningNode]]:
     """See the top of this file."""
     started: list[RunningNode] = []
 
-    def start(executable: str, parameters: Mapping[str, object] | None = None) -> RunningNode:
-        started.append(RunningNode(executable, parameters or {}))
+    def start(
+        executable: str, parameters: Mapping[str, object] | None = None, namespace: str = ""
+    ) -> RunningNode:
+        started.append(RunningNode(executable, parameters or {}, namespace))
         return started[-1]
 
     yield start

@@ -18,7 +18,7 @@ class Stream:
 
     def __init__(self, max_age_s: float, future_tolerance_s: float) -> None:
         self.max_age_s = max_age_s
-        self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
+        self.future_tolerance_s = future_tolerance_s
         self._newest_ns: int | None = None
 
     def accept(self, stamp_ns: int, now_ns: int) -> bool:
@@ -31,7 +31,7 @@ class Stream:
         Raises:
             ValueError: the stamp isn't later than the one before, or lies in the future.
         """
-        if stamp_ns > now_ns + self._future_tolerance_ns:
+        if stamp_ns > now_ns + self.future_tolerance_s * NANOSECONDS:
             ahead_s = (stamp_ns - now_ns) / NANOSECONDS
             raise ValueError(f"stamp is {ahead_s:.3f} s in the future")
         previous_ns = self._newest_ns
@@ -68,6 +68,12 @@ class TickSchedule:
         self.period_ns = round(NANOSECONDS / rate_hz)
         self._grid_ns: int | None = None
         self._latest_ns: int | None = None
+
+    def change_rate(self, rate_hz: float) -> None:
+        """Tick at another rate from the newest tick on."""
+        self.period_ns = round(NANOSECONDS / rate_hz)
+        if self._latest_ns is not None:
+            self._grid_ns = self._latest_ns + self.period_ns
 
     def is_due(self, stamp_ns: int) -> bool:
         """Whether the joint sample of this stamp makes a tick; advances the grid if so."""

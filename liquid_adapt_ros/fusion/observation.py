@@ -25,7 +25,9 @@ class FusionConfig:
         camera_max_age_s, imu_max_age_s, joint_max_age_s: a modality older than this isn't valid.
         future_tolerance_s: how far a stamp may lie ahead of the clock [s].
         imu_rate_hz, joint_rate_hz: rates at which the sensors publish [Hz].
-        imu_cutoff_hz, joint_cutoff_hz: cutoffs of the low-pass filters [Hz].
+        imu_cutoff_hz, joint_cutoff_hz: cutoffs of the low-pass filters, below half of those [Hz].
+
+    Raises ValueError where a cutoff does not fit its rate.
     """
 
     camera_max_age_s: float = 0.2
@@ -36,6 +38,25 @@ class FusionConfig:
     imu_cutoff_hz: float = filters.IMU_CUTOFF_HZ
     joint_rate_hz: float = filters.JOINT_RATE_HZ
     joint_cutoff_hz: float = filters.JOINT_CUTOFF_HZ
+
+    def __post_init__(self) -> None:
+        filters_of = {"imu": self.imu_low_pass, "joint": self.joint_low_pass}
+        for sensor, (cutoff_hz, rate_hz) in filters_of.items():
+            if not 0.0 < cutoff_hz < rate_hz / 2.0:
+                raise ValueError(
+                    f"{sensor}_cutoff_hz must be below half of {sensor}_rate_hz, "
+                    f"which is {rate_hz / 2.0:g}, not {cutoff_hz:g}"
+                )
+
+    @property
+    def imu_low_pass(self) -> tuple[float, float]:
+        """Cutoff and rate of the IMU's filter [Hz]."""
+        return self.imu_cutoff_hz, self.imu_rate_hz
+
+    @property
+    def joint_low_pass(self) -> tuple[float, float]:
+        """Cutoff and rate of the joints' filter [Hz]."""
+        return self.joint_cutoff_hz, self.joint_rate_hz
 
 
 @dataclass(frozen=True)
@@ -83,15 +104,30 @@ class Observer:
         self._embedding = self._raw[: end - joints - IMU_CHANNELS]
         self._imu = self._raw[end - joints - IMU_CHANNELS : end - joints]
         self._joints = self._raw[end - joints :]
-        self._imu_filter = ButterworthLowPass(
-            config.imu_cutoff_hz, config.imu_rate_hz, IMU_CHANNELS
-        )
-        self._joint_filter = ButterworthLowPass(
-            config.joint_cutoff_hz, config.joint_rate_hz, joints
-        )
+        self._config = config
+        self._imu_filter = ButterworthLowPass(*config.imu_low_pass, IMU_CHANNELS)
+        self._joint_filter = ButterworthLowPass(*config.joint_low_pass, joints)
         self.camera = Stream(config.camera_max_age_s, config.future_tolerance_s)
         self.imu = Stream(config.imu_max_age_s, config.future_tolerance_s)
         self.joint = Stream(config.joint_max_age_s, config.future_tolerance_s)
+
+    def change_config(self, config: FusionConfig) -> None:
+        """Keep to another configuration from the next sample on.
+
+        A filter that becomes another one takes its next sample as the steady state.
+        """
+        before, self._config = self._config, config
+        if config.imu_low_pass != before.imu_low_pass:
+            self._imu_filter = ButterworthLowPass(*config.imu_low_pass, self._imu.size)
+        if config.joint_low_pass != before.joint_low_pass:
+            self._joint_filter = ButterworthLowPass(*config.joint_low_pass, self._joints.size)
+        for stream, max_age_s in (
+            (self.camera, config.camera_max_age_s),
+            (self.imu, config.imu_max_age_s),
+            (self.joint, config.joint_max_age_s),
+        ):
+            stream.max_age_s = max_age_s
+            stream.future_tolerance_s = config.future_tolerance_s
 
     def take_joints(self, stamp_ns: int, now_ns: int, positions: ArrayLike) -> None:
         """Take joint positions (J,) [rad], finite and in the model's order."""

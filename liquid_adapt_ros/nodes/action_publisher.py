@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from math import nan
 from typing import Any, NamedTuple
 
@@ -74,6 +75,13 @@ class ActionPublisher:
         action.safe_stop = bool(answer.safe_stop_reason)
         action.safe_stop_reason = answer.safe_stop_reason
         self._actions.publish(action)
+
+    def change_acceleration(self, joint_acceleration_rad_s2: Sequence[float]) -> None:
+        """Say in the next messages that the joints may accelerate so much (joints,) [rad/s^2]."""
+        for output in self._outputs:
+            output.robot = replace(
+                output.robot, joint_acceleration_rad_s2=joint_acceleration_rad_s2
+            )
 
     def wait_until_received(self) -> None:
         """Give the last command time to arrive before the publishers go."""

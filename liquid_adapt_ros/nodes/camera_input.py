@@ -59,6 +59,12 @@ class CameraInput:
         self._intrinsics: NDArray[np.float64] | None = None
         self._worker = LatestWorker(self._encode, "encoder")
 
+    def change_tolerances(self, pair_tolerance_s: float, future_tolerance_s: float) -> None:
+        """Keep to others from the next picture on; see the arguments of the class."""
+        self._pairs.tolerance_s = pair_tolerance_s
+        for stamps in (self._colour_stamps, self._depth_stamps):
+            stamps.future_tolerance_s = future_tolerance_s
+
     def on_info(self, message: CameraInfo) -> None:
         """Take the camera's intrinsics."""
         if self._info is not None and np.array_equal(message.k, self._info.k):

@@ -120,9 +120,14 @@ class GazeboCellNode(ManagedNode):
             self._service = None
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
-        """The belt's disturbance counts from the next tick on."""
-        if SPEED_SCALE in changes and self._polled:
-            self._cell.belt_speed_scale = changes[SPEED_SCALE]
+        """The belt's disturbance and the detector's values count from the next tick on."""
+        if not self._polled:
+            return
+        values = {**self.parameters, **changes}
+        self._cell.belt_speed_scale = values[SPEED_SCALE]
+        detector = detector_config(values)
+        if detector != detector_config(self.parameters):
+            self._cell.change_detector(detector)
 
     def _restart(self) -> None:
         p = self.parameters

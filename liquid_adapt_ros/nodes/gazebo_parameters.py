@@ -46,7 +46,6 @@ PARAMETERS = (
         "How often the target is observed [Hz].",
         1.0,
         100.0,
-        read_only=True,
     ),
     Parameter(
         "detector.latency_s",
@@ -54,7 +53,6 @@ PARAMETERS = (
         "From an observation to its message [s].",
         0.0,
         1.0,
-        read_only=True,
     ),
     Parameter(
         "detector.sigma_m",
@@ -62,7 +60,6 @@ PARAMETERS = (
         "White noise of an observation, on each axis [m].",
         0.0,
         0.1,
-        read_only=True,
     ),
     Parameter(
         SPEED_SCALE,

@@ -1,11 +1,23 @@
-"""The parameters of lnn_inference."""
+"""The parameters of lnn_inference, and the limits that they make."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE
 from liquid_adapt_ros.nodes.standard_outputs import ARM_COMMANDS, BASE_COMMANDS
 from liquid_adapt_ros.onnx_session import PROVIDERS
+from liquid_adapt_ros.runtime.limits import ActionLimits
 
 JOINTS = 6
+# A smooth stop from the highest velocity must not take longer than this [s]: `ros2 launch` kills a
+# node 10 s after Ctrl-C.
+LONGEST_STOP_S = 5.0
+# The limits of velocity, and of the acceleration that stops it.
+VELOCITY_LIMITS = {
+    "joint_max_velocity_rad_s": "joint_max_acceleration_rad_s2",
+    "base_max_velocity": "base_max_acceleration",
+}
 
 PARAMETERS = (
     MODEL_FILE,
@@ -80,16 +92,14 @@ PARAMETERS = (
         "Largest velocity of each joint; the default is the UR5e's [rad/s].",
         1e-3,
         100.0,
-        read_only=True,
         any_length=True,
     ),
     Parameter(
         "joint_max_acceleration_rad_s2",
         (15.0,) * JOINTS,
-        "Largest acceleration of each joint [rad/s^2].",
+        "Largest acceleration of each joint; it stops the joint within 5 s [rad/s^2].",
         1e-3,
         1000.0,
-        read_only=True,
         any_length=True,
     ),
     Parameter(
@@ -98,14 +108,36 @@ PARAMETERS = (
         "Largest velocity of the base: linear [m/s], angular [rad/s].",
         1e-3,
         100.0,
-        read_only=True,
     ),
     Parameter(
         "base_max_acceleration",
         (1.0, 2.0),
-        "Largest acceleration of the base: linear [m/s^2], angular [rad/s^2].",
+        "Largest acceleration of the base, likewise: linear [m/s^2], angular [rad/s^2].",
         1e-3,
         1000.0,
-        read_only=True,
     ),
 )
+
+
+def action_limits(values: Mapping[str, Any], joints: int) -> ActionLimits:
+    """The limits of what leaves for the controllers.
+
+    joints: of the model. Raises ValueError, with the parameter's name, for another number of them
+    and for an acceleration that takes longer than LONGEST_STOP_S to stop.
+    """
+    for name in ("joint_max_velocity_rad_s", "joint_max_acceleration_rad_s2"):
+        if len(values[name]) != joints:
+            raise ValueError(f"{name} is for {len(values[name])} joints, the model has {joints}")
+    for velocity, acceleration in VELOCITY_LIMITS.items():
+        for fastest, slowing in zip(values[velocity], values[acceleration], strict=True):
+            if fastest > LONGEST_STOP_S * slowing:
+                raise ValueError(
+                    f"{acceleration} must be at least {fastest / LONGEST_STOP_S:g} for "
+                    f"{velocity} {fastest:g}, to stop within {LONGEST_STOP_S:g} s, not {slowing:g}"
+                )
+    return ActionLimits(
+        values["joint_max_velocity_rad_s"],
+        values["joint_max_acceleration_rad_s2"],
+        values["base_max_velocity"],
+        values["base_max_acceleration"],
+    )

@@ -1,29 +1,61 @@
 """What the trainer has learned, on disk: written now and then, found again at the next start."""
 
+import os
 from pathlib import Path
 
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_state import engine_state, restore_engine, state_shapes
+from liquid_adapt_ros.share import PACKAGE
 from liquid_adapt_ros.weights.checkpoint_file import CheckpointFile
 from liquid_adapt_ros.weights.codec import WeightFormatError
 
 
+def checkpoint_path(parameter: str, namespace: str) -> Path:
+    """The file that a value of `checkpoint_file` means for a node in this namespace.
+
+    An absolute path is that file; a leading ~ is the user's home. A relative one lies in
+    ROS_HOME (~/.ros) under liquid_adapt_ros and the namespace, so that robots which share a
+    parameter file do not share what they learn.
+    """
+    home = Path(os.environ.get("ROS_HOME", "~/.ros")).expanduser()
+    return home / PACKAGE / namespace.strip("/") / Path(parameter).expanduser()
+
+
 class LearnerCheckpoint:
-    """The checkpoint of one model's engine.
+    """The checkpoint of one model's engine, which no other process uses until `release`.
 
     Args:
-        path: of the file; a leading ~ is the user's home. Empty: nothing is kept.
+        parameter, namespace: see checkpoint_path; an empty parameter: nothing is kept.
         fingerprint: of the model; a checkpoint of another one does not fit.
+
+    Raises ValueError where another process uses the file.
     """
 
-    def __init__(self, path: str, fingerprint: str) -> None:
-        self._file = CheckpointFile(Path(path).expanduser()) if path else None
+    def __init__(self, parameter: str, namespace: str, fingerprint: str) -> None:
         self._fingerprint = fingerprint
+        self._file: CheckpointFile | None = None
+        if not parameter:
+            return
+        self._file = CheckpointFile(checkpoint_path(parameter, namespace))
+        try:
+            self._file.claim()
+        except BlockingIOError as error:
+            raise ValueError(
+                f"checkpoint_file: another process uses {self._file.path}; give each trainer a "
+                "file of its own, or a relative path and a namespace of its own"
+            ) from error
+        except OSError:
+            pass  # Learning goes on where nothing can be written; each `save` says so.
 
     @property
     def is_kept(self) -> bool:
         """Whether there is a file."""
         return self._file is not None
+
+    def release(self) -> None:
+        """Let another process use the file."""
+        if self._file is not None:
+            self._file.release()
 
     def save(self, engine: AdaptationEngine) -> Path:
         """Write the file. Raises ValueError where none is kept, OSError."""

@@ -18,7 +18,11 @@ from liquid_adapt_ros.msg import FusedState, WeightUpdate
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.action_publisher import ActionPublisher, Answer
 from liquid_adapt_ros.nodes.diagnostics import ERROR
-from liquid_adapt_ros.nodes.inference_parameters import PARAMETERS
+from liquid_adapt_ros.nodes.inference_parameters import (
+    PARAMETERS,
+    VELOCITY_LIMITS,
+    action_limits,
+)
 from liquid_adapt_ros.nodes.input_guard import InputGuard, UnusableInput
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.shipped import model_path
@@ -33,7 +37,7 @@ from liquid_adapt_ros.nodes.standard_outputs import (
     Suction,
 )
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
-from liquid_adapt_ros.runtime.limits import ActionLimiter, ActionLimits
+from liquid_adapt_ros.runtime.limits import ActionLimiter
 from liquid_adapt_ros.runtime.policy_model import PolicyModel, load_policy
 from liquid_adapt_ros.runtime.weight_store import WeightRejected, WeightStore
 
@@ -57,20 +61,8 @@ class LnnInference(ManagedNode):
         p = self.parameters
         model = load_policy(model_path(p["model_file"]))
         spec = model.spec
-        self._limiter = ActionLimiter(
-            ActionLimits(
-                p["joint_max_velocity_rad_s"],
-                p["joint_max_acceleration_rad_s2"],
-                p["base_max_velocity"],
-                p["base_max_acceleration"],
-            )
-        )
-        if len(p["joint_max_velocity_rad_s"]) != len(spec.joint_names):
-            raise ValueError(
-                f"joint limits for {len(p['joint_max_velocity_rad_s'])} joints, the model has "
-                f"{len(spec.joint_names)}"
-            )
-        self._step_s = spec.step_s
+        self._limiter = ActionLimiter(action_limits(p, len(spec.joint_names)))
+        self._joints, self._step_s = len(spec.joint_names), spec.step_s
         self._policy = self._make_policy(model)
         self._store = WeightStore(spec, model.fingerprint, model.params)
         self._guard = InputGuard(model.fingerprint, spec.features, p)
@@ -131,6 +123,17 @@ class LnnInference(ManagedNode):
         if self._output is not None:
             self._output.destroy()
             self._output = None
+
+    def parameters_changed(self, changes: dict[str, Any]) -> None:
+        """Limits hold from the next command on; timeouts and age limits are read at each check."""
+        if self._output is None:
+            return
+        values = {**self.parameters, **changes}
+        limits = action_limits(values, self._joints)
+        # The robot may still be as fast as the limits before allow.
+        action_limits({**values, **{n: self.parameters[n] for n in VELOCITY_LIMITS}}, self._joints)
+        self._limiter.change_limits(limits)
+        self._output.change_acceleration(limits.joint_acceleration_rad_s2)
 
     def _make_policy(self, model: PolicyModel) -> StreamingPolicy:
         """The policy on the engine that the parameters choose; raises ValueError, OSError."""

@@ -58,6 +58,7 @@ class OnlineTrainer(ManagedNode):
         torch.set_num_threads(1)
         self._running: list[Any] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._checkpoint: LearnerCheckpoint | None = None
         self._job: tuple[TrainingJob, Future[tuple[str, float]]] | None = None
 
     def configure(self) -> None:
@@ -78,7 +79,9 @@ class OnlineTrainer(ManagedNode):
         )
         self._engine = self._learner.engine
         self._governor = Governor(governor_settings(p), find_sensors())
-        self._checkpoint = LearnerCheckpoint(p["checkpoint_file"], model.fingerprint)
+        self._checkpoint = LearnerCheckpoint(
+            p["checkpoint_file"], self.get_namespace(), model.fingerprint
+        )
         restored = self._checkpoint.restore(self._engine)
         self._status = AdaptationStatus(power_w=math.nan, temperature_c=math.nan)
         self._slack_s, self._stationary = math.nan, False
@@ -145,7 +148,9 @@ class OnlineTrainer(ManagedNode):
             self._save_checkpoint()
 
     def cleanup(self) -> None:
-        """Remove the publishers and end the training thread."""
+        """Remove the publishers, end the training thread and let go of the checkpoint."""
+        if self._checkpoint is not None:
+            self._checkpoint.release()
         if self._pool is None:
             return
         self._pool.shutdown()

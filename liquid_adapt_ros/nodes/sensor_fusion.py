@@ -7,6 +7,7 @@ never delay a tick; the newest embedding that is there is used, with its true ag
 import sys
 import time
 from array import array
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -42,7 +43,7 @@ PARAMETERS = (
         choices=tuple(PROVIDERS),
     ),
     Parameter("base_frame", "base_link", "frame_id of fused_state.", read_only=True),
-    Parameter("rate_hz", 100.0, "Rate of fused_state [Hz].", 1.0, 1000.0, read_only=True),
+    Parameter("rate_hz", 100.0, "Rate of fused_state [Hz].", 1.0, 1000.0),
     Parameter("camera_max_age_s", 0.2, "Oldest valid picture [s].", 0.0, 10.0),
     Parameter("imu_max_age_s", 0.05, "Oldest valid IMU sample [s].", 0.0, 10.0),
     Parameter("joint_max_age_s", 0.05, "Oldest valid joint sample [s].", 0.0, 10.0),
@@ -52,7 +53,6 @@ PARAMETERS = (
         "How far a stamp may lie ahead of the node's clock [s].",
         0.0,
         10.0,
-        read_only=True,
     ),
     Parameter(
         "pair_tolerance_s",
@@ -60,7 +60,6 @@ PARAMETERS = (
         "Largest difference of the stamps of one colour and depth pair [s].",
         0.0,
         0.1,
-        read_only=True,
     ),
     Parameter(
         "imu_rate_hz",
@@ -68,7 +67,6 @@ PARAMETERS = (
         "Rate of imu/data, for its filter [Hz].",
         1.0,
         10000.0,
-        read_only=True,
     ),
     Parameter(
         "imu_cutoff_hz",
@@ -76,7 +74,6 @@ PARAMETERS = (
         "Cutoff of the IMU's low-pass; the shipped model expects the default [Hz].",
         0.1,
         5000.0,
-        read_only=True,
     ),
     Parameter(
         "joint_rate_hz",
@@ -84,7 +81,6 @@ PARAMETERS = (
         "Rate of joint_states, for its filter [Hz].",
         1.0,
         10000.0,
-        read_only=True,
     ),
     Parameter(
         "joint_cutoff_hz",
@@ -92,11 +88,13 @@ PARAMETERS = (
         "Cutoff of the joints' low-pass; the shipped model expects the default [Hz].",
         0.1,
         5000.0,
-        read_only=True,
     ),
 )
-# The part of the parameters that FusionConfig takes by the same name.
-_FUSION_NAMES = FusionConfig.__dataclass_fields__.keys()
+
+
+def fusion_config(values: Mapping[str, Any]) -> FusionConfig:
+    """What the observer needs to know of its sensors. Raises ValueError where it can't be so."""
+    return FusionConfig(**{name: values[name] for name in vars(FusionConfig())})
 
 
 class SensorFusion(ManagedNode):
@@ -124,7 +122,7 @@ class SensorFusion(ManagedNode):
         self._observer = Observer(
             Normaliser(model.norm["norm.feature_mean"], model.norm["norm.feature_scale"]),
             len(model.spec.joint_names),
-            FusionConfig(**{name: p[name] for name in _FUSION_NAMES}),
+            fusion_config(p),
         )
         self._joint_order = JointOrder(model.spec.joint_names)
         self._camera = CameraInput(
@@ -176,12 +174,15 @@ class SensorFusion(ManagedNode):
         self._camera = self._observer = None
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
-        """Age limits take effect at once."""
-        if self._observer is not None:
-            observer = self._observer
-            observer.camera.max_age_s = changes.get("camera_max_age_s", observer.camera.max_age_s)
-            observer.imu.max_age_s = changes.get("imu_max_age_s", observer.imu.max_age_s)
-            observer.joint.max_age_s = changes.get("joint_max_age_s", observer.joint.max_age_s)
+        """Everything takes effect with the next sample and the next tick."""
+        values = {**self.parameters, **changes}
+        config = fusion_config(values)
+        if self._observer is None:
+            return
+        self._observer.change_config(config)
+        self._camera.change_tolerances(values["pair_tolerance_s"], values["future_tolerance_s"])
+        if "rate_hz" in changes:
+            self._schedule.change_rate(values["rate_hz"])
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds

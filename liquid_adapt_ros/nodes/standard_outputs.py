@@ -103,12 +103,12 @@ class JointVelocityTrajectory(Output):
         self._moving = JointTrajectoryPoint(time_from_start=_duration(HOLD_S))
         self._resting = JointTrajectoryPoint(velocities=at_rest)
         self.message.points = [self._moving, self._resting]
-        self._acceleration = np.array(robot.joint_acceleration_rad_s2)
 
     def publish(self, stamp_ns: int, command: Command, position: NDArray[np.floating]) -> None:
         """See Output."""
         self._moving.velocities = array("d", command.joint_velocity.tolist())
-        stop_s = float((np.abs(command.joint_velocity) / self._acceleration).max())
+        acceleration = np.array(self.robot.joint_acceleration_rad_s2)
+        stop_s = float((np.abs(command.joint_velocity) / acceleration).max())
         self._resting.time_from_start = _duration(HOLD_S + max(stop_s, SHORTEST_STOP_S))
         self.publisher.publish(self.message)
 

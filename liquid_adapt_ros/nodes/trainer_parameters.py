@@ -253,7 +253,8 @@ _CHECKPOINT_ROWS = (
     Parameter(
         "checkpoint_file",
         "",
-        "Where what was learned is kept (safetensors); empty: nothing is kept.",
+        "Where what was learned is kept (safetensors); a relative path is below "
+        "~/.ros/liquid_adapt_ros/NAMESPACE; empty: nothing is kept.",
         read_only=True,
     ),
     _fixed("checkpoint_period_s", 10.0, "Time between two checkpoints [s].", 0.5, 3600.0),

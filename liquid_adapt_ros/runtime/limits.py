@@ -60,18 +60,29 @@ class ActionLimiter:
     """Keeps every command within the limits, relative to the command before.
 
     Starts from rest. Whatever it is given, two commands differ by no more than acceleration
-    times interval and none exceeds its velocity limit.
+    times interval and none exceeds its velocity limit; after a change of the limits a command
+    that is too fast for the new ones is brought below them at the new acceleration.
     """
 
     def __init__(self, limits: ActionLimits) -> None:
-        self.limits = limits
         self._joints = len(limits.joint_velocity_rad_s)
+        self._last = np.zeros(self._joints + 2)
+        self._gripper = 0.0
+        self.change_limits(limits)
+
+    def change_limits(self, limits: ActionLimits) -> None:
+        """Keep to other limits from the next command on.
+
+        Raises ValueError for another number of joints; the limits before hold then.
+        """
+        joints = len(limits.joint_velocity_rad_s)
+        if joints != self._joints:
+            raise ValueError(f"limits for {joints} joints, expected {self._joints}")
+        self.limits = limits
         self._velocity = np.array([*limits.joint_velocity_rad_s, *limits.base_velocity])
         self._acceleration = np.array(
             [*limits.joint_acceleration_rad_s2, *limits.base_acceleration]
         )
-        self._last = np.zeros(self._joints + 2)
-        self._gripper = 0.0
 
     @property
     def at_rest(self) -> bool:

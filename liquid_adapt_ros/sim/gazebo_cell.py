@@ -131,6 +131,10 @@ class GazeboCell:
         self._cup = SuctionCup(truth)
         self.belt_speed_scale = 1.0
 
+    def change_detector(self, config: DetectorConfig) -> None:
+        """Let the detector measure otherwise from the next tick on."""
+        self._detector.change_config(config)
+
     def tick(self, time_s: float, joint_position: np.ndarray, suction_on: bool) -> CellTick:
         """Advance to time_s, which rises by TICK_S from call to call.
 

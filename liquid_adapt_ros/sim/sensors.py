@@ -131,6 +131,11 @@ class PoseDetector:
         self._clock = SampleClock(config.rate_hz)
         self._pending: LatencyQueue[Detection] = LatencyQueue()
 
+    def change_config(self, config: DetectorConfig) -> None:
+        """Measure as another configuration says from the next tick on."""
+        self._config = config
+        self._clock = SampleClock(config.rate_hz)
+
     def tick(
         self, time_s: float, target_position_m: np.ndarray | None, object_id: int | None
     ) -> Detection | None:

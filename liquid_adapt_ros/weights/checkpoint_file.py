@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -27,12 +28,34 @@ MAX_CHECKPOINT_BYTES = 64 << 20
 class CheckpointFile:
     """PATH holds the newest checkpoint, PATH.previous the one before it.
 
-    path: of the file; its folder is made when the first checkpoint is written.
+    path: of the file; its folder is made when it is first written to.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.previous = self.path.with_name(self.path.name + ".previous")
+        self._claim: IO[bytes] | None = None
+
+    def claim(self) -> None:
+        """Keep everyone else who claims it from the file until `release`.
+
+        It is a lock on the empty file PATH.lock, which goes with the process however that ends.
+        Raises BlockingIOError where another has it, OSError where it can't be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.path.with_name(self.path.name + ".lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            lock.close()
+            raise
+        self._claim = lock
+
+    def release(self) -> None:
+        """Let others have the file again, if it was claimed."""
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def save(self, tensors: Mapping[str, np.ndarray], description: Mapping[str, Any]) -> None:
         """Write a checkpoint; the one before it is kept until this one is whole, and after.

@@ -99,3 +99,22 @@ def test_a_reset_schedule_starts_anew_at_an_earlier_time():
     assert not schedule.is_due(5 * MS)
     schedule.reset()
     assert schedule.is_due(5 * MS)
+
+
+def test_another_rate_counts_from_the_newest_tick_on():
+    schedule = TickSchedule(100.0)
+    assert schedule.is_due(START)
+    assert schedule.is_due(START + PERIOD)
+    schedule.change_rate(50.0)
+    ticks = [t for t in range(START, START + 10 * PERIOD, MS) if schedule.is_due(t)]
+    # As ever, up to half a period before it is due.
+    assert ticks[0] == START + 2 * PERIOD + MS
+    assert np.diff(ticks).tolist() == [2 * PERIOD] * (len(ticks) - 1)
+
+
+def test_a_rate_may_change_before_the_first_tick():
+    schedule = TickSchedule(100.0)
+    schedule.change_rate(50.0)
+    assert schedule.is_due(START)
+    assert not schedule.is_due(START + PERIOD)
+    assert schedule.is_due(START + 2 * PERIOD)

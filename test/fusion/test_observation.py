@@ -72,3 +72,29 @@ def test_reset_accepts_earlier_stamps():
     full.reset()
     full.take_imu(MS, MS, np.full(6, 2.0))
     np.testing.assert_allclose(full.raw_features[8:14], 2.0)
+
+
+def test_another_configuration_holds_from_the_next_sample_on():
+    full = observer()
+    for tick in range(5):
+        full.take_imu(START + 5 * tick * MS, START + 5 * tick * MS, np.full(6, float(tick)))
+        full.take_joints(START + 10 * tick * MS, START + 10 * tick * MS, np.full(6, float(tick)))
+    joints = full.raw_features[-6:]
+    full.change_config(FusionConfig(imu_cutoff_hz=5.0, joint_max_age_s=0.001))
+    now_ns = START + 50 * MS
+    full.take_imu(now_ns, now_ns, np.full(6, 7.0))
+    np.testing.assert_allclose(full.raw_features[8:14], 7.0)  # another filter, settled
+    assert not full.validity(full.ages(now_ns)).joint
+    # The joints' filter is the one it was, with its memory.
+    np.testing.assert_array_equal(full.raw_features[-6:], joints)
+    full.change_config(FusionConfig(future_tolerance_s=1.0))
+    full.take_joints(now_ns + 500 * MS, now_ns, np.zeros(6))
+    with pytest.raises(ValueError, match="in the future"):
+        observer().take_joints(now_ns + 500 * MS, now_ns, np.zeros(6))
+
+
+@pytest.mark.parametrize("sensor", ["imu", "joint"])
+def test_a_cutoff_that_its_rate_can_not_carry_is_refused_by_name(sensor):
+    message = f"^{sensor}_cutoff_hz must be below half of {sensor}_rate_hz, which is 20, not 20$"
+    with pytest.raises(ValueError, match=message):
+        FusionConfig(**{f"{sensor}_rate_hz": 40.0})

@@ -9,8 +9,6 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 from fake_command_line import FakeCommandLine
 from geometry_msgs.msg import PoseStamped
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
 from ros_probe import ros_probe
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, Float64, Float64MultiArray
@@ -132,16 +130,29 @@ def test_the_target_is_observed_from_the_ground_truth(probe, gazebo):
         np.testing.assert_allclose((point.x, point.y, point.z), expected, atol=1e-6)
 
 
+def test_the_detector_changes_while_it_runs(probe, gazebo):
+    observed = probe.record(PoseStamped, "object_pose", qos.OBJECT_POSE)
+    assert probe.spin_until(lambda: probe.count_publishers("object_pose"), TIMEOUT_S)
+    gazebo.run_until(lambda: len(observed) >= 5)
+    refused = probe.set_parameters(
+        "gazebo_cell", {"detector.rate_hz": 10.0, "detector.sigma_m": 5.0}
+    )
+    assert not refused.successful and "detector.sigma_m" in refused.reason
+    known = len(observed)
+    gazebo.run_until(lambda: len(observed) >= known + 5)
+    assert probe.set_parameters("gazebo_cell", {"detector.rate_hz": 10.0}).successful
+    changed = len(observed)
+    gazebo.run_until(lambda: len(observed) >= changed + 8)
+    stamps = np.array([stamp_ns(message.header.stamp) for message in observed])
+    assert set(np.diff(stamps[known:changed])) == {50_000_000}
+    assert set(np.diff(stamps[-5:])) == {100_000_000}
+
+
 def test_the_belt_runs_at_the_speed_of_its_profile_and_of_the_disturbance(probe, gazebo):
     speeds = probe.record(Float64, BELT_SPEED_TOPIC, qos.COMMAND)
     assert probe.spin_until(lambda: probe.count_publishers(BELT_SPEED_TOPIC), TIMEOUT_S)
     gazebo.run_until(lambda: speeds and speeds[-1].data == pytest.approx(BELT_SPEED_M_S))
-    value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=1.5)
-    request = SetParameters.Request(
-        parameters=[Parameter(name="disturbance.belt_speed_scale", value=value)]
-    )
-    (result,) = probe.call(SetParameters, "/gazebo_cell/set_parameters", request).results
-    assert result.successful
+    assert probe.set_parameters("gazebo_cell", {"disturbance.belt_speed_scale": 1.5}).successful
     gazebo.run_until(lambda: speeds[-1].data == pytest.approx(1.5 * BELT_SPEED_M_S))
 
 

@@ -3,9 +3,12 @@
 import json
 import time
 import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import launch_testing.asserts
 from launch import LaunchDescription
+from launch.actions import SetEnvironmentVariable
 from launch_testing.actions import ReadyToTest
 from robot_listener import (
     START_TIMEOUT_S,
@@ -19,15 +22,24 @@ from liquid_adapt_ros.tools.stack import STACK
 ROBOTS = ("left", "right")
 # Topics that a whole ROS system has once.
 SHARED_TOPICS = {"/diagnostics", "/parameter_events", "/rosout"}
+CHECKPOINT = "robot.safetensors"
 
 
 def generate_test_description():
-    # Half the pace: eight processes share the processor.
-    slow = parameters_of("conveyor_sim", {"conveyor_sim": {"real_time_factor": 0.5}})
+    changes = {
+        # Half the pace: eight processes share the processor.
+        "conveyor_sim": {"real_time_factor": 0.5},
+        "online_trainer": {"checkpoint_file": CHECKPOINT},
+    }
+    shared = parameters_of("conveyor_sim", changes)
     robots = [
-        launch_file("conveyor_sim", namespace=name, params_file=str(slow)) for name in ROBOTS
+        launch_file("conveyor_sim", namespace=name, params_file=str(shared)) for name in ROBOTS
     ]
-    return LaunchDescription([*robots, ReadyToTest()])
+    home = TemporaryDirectory()
+    description = LaunchDescription(
+        [SetEnvironmentVariable("ROS_HOME", home.name), *robots, ReadyToTest()]
+    )
+    return description, {"home": home}
 
 
 class TestTwoRobots(unittest.TestCase):
@@ -87,3 +99,7 @@ class TestTwoRobotsAfterShutdown(unittest.TestCase):
     def test_every_node_has_ended_with_exit_code_0(self, proc_info):
         assert len(list(proc_info)) == len(ROBOTS) * len(STACK)
         launch_testing.asserts.assertExitCodes(proc_info)
+
+    def test_each_has_kept_what_it_learned(self, home):
+        for robot in ROBOTS:
+            assert (Path(home.name) / "liquid_adapt_ros" / robot / CHECKPOINT).is_file(), robot

@@ -1,15 +1,18 @@
 """The tests' own side of the conversation with nodes that run as processes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import GetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_value_to_python
 
 from liquid_adapt_ros.nodes import qos
 
@@ -38,6 +41,19 @@ class Probe(Node):
         assert self.spin_until(future.done, timeout_s), f"no answer from {name}"
         self.destroy_client(client)
         return future.result()
+
+    def set_parameters(self, node: str, values: Mapping[str, Any]) -> SetParametersResult:
+        """Set parameters {name: value} of a node in one request, all or none."""
+        parameters = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
+        request = SetParametersAtomically.Request(parameters=parameters)
+        service = f"{node}/set_parameters_atomically"
+        return self.call(SetParametersAtomically, service, request).result
+
+    def parameters(self, node: str, names: Iterable[str]) -> list[Any]:
+        """The values that a node's parameters have now."""
+        request = GetParameters.Request(names=list(names))
+        values = self.call(GetParameters, f"{node}/get_parameters", request).values
+        return [parameter_value_to_python(value) for value in values]
 
     def spin_for(self, duration_s: float) -> None:
         """Serve callbacks for a time."""

@@ -7,10 +7,8 @@ import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.subscription import Subscription
-from ros_probe import Probe, ros_probe
+from ros_probe import Probe
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu, JointState
 from std_msgs.msg import Float64MultiArray, String
@@ -22,12 +20,6 @@ from liquid_adapt_ros.nodes.stamps import stamp_ns
 TICK_NS = 10_000_000
 DEEP = qos.FUSED_STATE_WINDOW
 TIMEOUT_S = 20.0
-
-
-@pytest.fixture(scope="module")
-def probe():
-    with ros_probe() as probe:
-        yield probe
 
 
 @pytest.fixture
@@ -46,13 +38,6 @@ class Truths:
 
     def __getitem__(self, index: int) -> dict:
         return json.loads(self._messages[index].data)
-
-
-def set_parameter(probe, name, value):
-    kind = ParameterType.PARAMETER_DOUBLE
-    parameter = Parameter(name=name, value=ParameterValue(type=kind, double_value=value))
-    request = SetParameters.Request(parameters=[parameter])
-    return probe.call(SetParameters, "/conveyor_sim/set_parameters", request).results[0]
 
 
 def first_messages(probe, start_node, seed, streams):
@@ -141,13 +126,13 @@ def test_a_disturbance_takes_effect_while_the_simulator_runs(probe, start_node, 
     start_node("conveyor_sim", belt)
     assert probe.spin_until(lambda: len(truths) >= 3, TIMEOUT_S)
     assert truths[-1]["belt_speed_m_s"] == pytest.approx(0.15)
-    assert set_parameter(probe, "disturbance.belt_speed_scale", 1.6).successful
+    assert probe.set_parameters("conveyor_sim", {"disturbance.belt_speed_scale": 1.6}).successful
     assert probe.spin_until(lambda: truths[-1]["belt_speed_m_s"] == pytest.approx(0.24), TIMEOUT_S)
 
 
 def test_a_disturbance_out_of_range_is_refused_by_name(probe, start_node):
     start_node("conveyor_sim")
-    result = set_parameter(probe, "disturbance.belt_speed_scale", 50.0)
+    result = probe.set_parameters("conveyor_sim", {"disturbance.belt_speed_scale": 50.0})
     assert not result.successful
     assert "disturbance.belt_speed_scale" in result.reason
 
@@ -160,9 +145,7 @@ def test_a_scenario_sets_the_disturbance_parameters_when_their_time_comes(
     start_node("conveyor_sim", {"scenario": scenario})
     assert probe.spin_until(lambda: truths and truths[-1]["time_s"] > 1.0, TIMEOUT_S)
     names = ["disturbance.belt_speed_scale", "disturbance.depth_scale"]
-    request = GetParameters.Request(names=names)
-    values = probe.call(GetParameters, "/conveyor_sim/get_parameters", request).values
-    assert [value.double_value for value in values] == [2.0, 1.0]
+    assert probe.parameters("conveyor_sim", names) == [2.0, 1.0]
 
 
 def test_a_wrong_scenario_ends_the_process_and_says_why(start_node, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from policy_drivers import Observations, weight_update
-from ros_probe import maps_torch, ros_probe
+from ros_probe import maps_torch
 from sensor_drivers import SensorDrivers
 from tiny_model import TinyModel, write_tiny_model
 
@@ -24,12 +24,6 @@ PARAMETERS = {
     "input_timeout_real_s": 5.0,
     "joint_max_acceleration_rad_s2": [1000.0] * 6,
 }
-
-
-@pytest.fixture
-def probe(ros_domain):
-    with ros_probe() as probe:
-        yield probe
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.lifecycle import LifecycleNode
 from ros_probe import ros_probe
-from tiny_model import write_tiny_model
 
 from liquid_adapt_ros import nodes
 from liquid_adapt_ros.tools.stack import LEARNING_STACK, node_command
@@ -34,8 +33,7 @@ sys.exit(spin_node(lambda: Unwilling("unwilling", ())))
 
 
 @pytest.fixture
-def parameters(tmp_path):
-    model = write_tiny_model(tmp_path)
+def parameters(model):
     return {
         "sensor_fusion": model.parameters(),
         "lnn_inference": {"model_file": str(model.model_path)},

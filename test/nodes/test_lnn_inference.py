@@ -5,99 +5,23 @@ from array import array
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import TwistStamped
-from policy_drivers import Observations, weight_update
-from ros_probe import maps_torch, ros_probe
+from policy_drivers import ACCELERATION, assert_smooth, weight_update
+from ros_probe import maps_torch
 from sensor_drivers import PERIOD_S, unchanged
-from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
-from tiny_model import write_tiny_model
 
-from liquid_adapt_ros.msg import PolicyAction, WeightUpdate
+from liquid_adapt_ros.msg import WeightUpdate
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.stamps import stamp_ns
 from liquid_adapt_ros.runtime.engine import StreamingPolicy
 from liquid_adapt_ros.weights.codec import encode
 
 NODE = "lnn_inference"
-ACCELERATION = 2.0
-PARAMETERS = {
-    "use_sim_time": True,
-    # The machine that runs the tests may be busy; simulated time is what counts here.
-    "input_timeout_real_s": 5.0,
-    "joint_max_acceleration_rad_s2": [ACCELERATION] * 6,
-}
 
 
-@pytest.fixture
-def model(tmp_path):
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def probe(ros_domain):
-    with ros_probe() as probe:
-        yield probe
-
-
-class Robot:
-    """What the node commands, as the controllers and a recorder see it."""
-
-    def __init__(self, probe, node, observations):
-        self.node, self.observations = node, observations
-        self.actions = probe.record(PolicyAction, "policy_action", qos.POLICY_ACTION_WINDOW)
-        self.arm = probe.record(
-            Float64MultiArray, "joint_velocity_controller/commands", qos.REPORT
-        )
-        self.base = probe.record(TwistStamped, "cmd_vel", qos.REPORT)
-        self.gripper = probe.record(Float64MultiArray, "gripper_controller/commands", qos.REPORT)
-
-    def is_moving(self):
-        return bool(self.actions) and not self.actions[-1].safe_stop
-
-    def is_stopping(self):
-        return bool(self.actions) and self.actions[-1].safe_stop
-
-    def is_at_rest(self):
-        return bool(self.actions) and not np.any(self.actions[-1].joint_velocities)
-
-    def forget(self):
-        for messages in (self.actions, self.arm, self.base, self.gripper):
-            del messages[:]
-
-
-@pytest.fixture
-def run(probe, model, start_node):
-    """run({parameter: value}) starts the node and returns the Robot once it moves."""
-
-    def start(parameters=None):
-        observations = Observations(probe, model)
-        parameters = PARAMETERS | {"model_file": str(model.model_path)} | (parameters or {})
-        robot = Robot(probe, start_node(NODE, parameters), observations)
-        ended = robot.node.process.poll
-        assert probe.spin_until(lambda: robot.is_moving() or ended() is not None)
-        assert robot.is_moving(), robot.node.output()
-        return robot
-
-    return start
-
-
-def moves_at_full_speed(robot):
-    return np.mean(robot.actions[-1].joint_velocities) > 0.3
-
-
-def assert_smooth(actions):
-    """Joint velocities change by no more than the acceleration limit allows."""
-    velocities = np.array([action.joint_velocities for action in actions])
-    times_s = np.array([stamp_ns(action.header.stamp) for action in actions]) / 1e9
-    # A stamp may be one period older than the moment at which the command was made.
-    allowed = ACCELERATION * (np.diff(times_s) + PERIOD_S) + 1e-9
-    assert (np.abs(np.diff(velocities, axis=0)) <= allowed[:, None]).all()
-
-
-def test_each_observation_is_answered_by_the_networks_action(probe, model, run):
+def test_each_observation_is_answered_by_the_networks_action(probe, model, moving_robot):
     wide = {"joint_max_acceleration_rad_s2": [1000.0] * 6, "base_max_acceleration": [1000.0] * 2}
-    robot = run(wide)
+    robot = moving_robot(wide)
     assert probe.spin_until(lambda: len(robot.actions) >= 150)
     assert not maps_torch(robot.node.process.pid)
     policy = StreamingPolicy(model.spec, model.params, model.norm)
@@ -124,8 +48,8 @@ def test_each_observation_is_answered_by_the_networks_action(probe, model, run):
     assert 0.0 <= robot.gripper[-1].data[0] <= 1.0
 
 
-def test_an_old_picture_does_not_stop_the_robot_until_its_own_limit(probe, run):
-    robot = run()
+def test_an_old_picture_does_not_stop_the_robot_until_its_own_limit(probe, moving_robot):
+    robot = moving_robot()
 
     def old_picture(message):
         message.camera_age_s, message.camera_valid = age_s, False
@@ -145,9 +69,11 @@ def test_an_old_picture_does_not_stop_the_robot_until_its_own_limit(probe, run):
     assert np.isfinite(robot.actions[-1].predicted_position.x)
 
 
-def test_when_all_input_stops_the_robot_slows_down_within_its_limits_and_recovers(probe, run):
-    robot = run()
-    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+def test_when_all_input_stops_the_robot_slows_down_within_its_limits_and_recovers(
+    probe, moving_robot
+):
+    robot = moving_robot()
+    assert probe.spin_until(lambda: robot.moves_at_full_speed())
     robot.forget()
     robot.observations.alter = lambda message: None
     silent_since_ns = robot.observations.clock.now_ns
@@ -160,20 +86,20 @@ def test_when_all_input_stops_the_robot_slows_down_within_its_limits_and_recover
     slowest_s = 0.7 / ACCELERATION
     assert 0.08 <= reaction_s <= 0.3
     assert (stopped_ns - silent_since_ns) / 1e9 <= reaction_s + slowest_s + 0.1
-    assert_smooth(robot.actions)
+    assert_smooth(robot.actions, ACCELERATION)
     assert probe.spin_until(lambda: not any(robot.arm[-1].data))
     assert probe.spin_until(lambda: robot.base[-1].twist.linear.x == 0.0)
     assert all(np.isnan(action.predicted_position.x) for action in stopping)
     robot.forget()
     robot.observations.alter = unchanged
-    assert probe.spin_until(lambda: robot.is_moving() and moves_at_full_speed(robot))
-    assert_smooth(robot.actions)
+    assert probe.spin_until(lambda: robot.is_moving() and robot.moves_at_full_speed())
+    assert_smooth(robot.actions, ACCELERATION)
     assert probe.spin_until(lambda: probe.message(NODE) == "ok")
 
 
-def test_a_clock_that_stands_still_stops_the_robot_in_real_time(probe, run):
-    robot = run({"input_timeout_real_s": 1.0})
-    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+def test_a_clock_that_stands_still_stops_the_robot_in_real_time(probe, moving_robot):
+    robot = moving_robot({"input_timeout_real_s": 1.0})
+    assert probe.spin_until(lambda: robot.moves_at_full_speed())
     robot.observations.timer.cancel()
     assert probe.spin_until(robot.is_at_rest)
     assert "of real time" in robot.actions[-1].safe_stop_reason
@@ -204,8 +130,8 @@ def without_joints(message):
     return message
 
 
-def test_input_that_must_not_move_the_robot_stops_it_with_the_reason(probe, run):
-    robot = run()
+def test_input_that_must_not_move_the_robot_stops_it_with_the_reason(probe, moving_robot):
+    robot = moving_robot()
     for fault, reason in (
         (with_nan, "features are not finite"),
         (of_another_model, "is for model 'ffffffffffff'"),
@@ -213,7 +139,7 @@ def test_input_that_must_not_move_the_robot_stops_it_with_the_reason(probe, run)
         (of_the_past, "went back by"),
         (without_joints, "the joint sample never came"),
     ):
-        assert probe.spin_until(lambda: moves_at_full_speed(robot)), reason
+        assert probe.spin_until(lambda: robot.moves_at_full_speed()), reason
         robot.forget()
         robot.observations.alter = fault
         assert probe.spin_until(robot.is_at_rest), reason
@@ -251,8 +177,10 @@ def bad_updates(model):
     ]
 
 
-def test_bad_weight_updates_are_refused_with_the_reason_while_actions_continue(probe, model, run):
-    robot = run()
+def test_bad_weight_updates_are_refused_with_the_reason_while_actions_continue(
+    probe, model, moving_robot
+):
+    robot = moving_robot()
     publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
     assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
     robot.forget()
@@ -268,9 +196,9 @@ def test_bad_weight_updates_are_refused_with_the_reason_while_actions_continue(p
 
 
 def test_good_weights_take_over_between_two_ticks_and_the_shipped_ones_come_back(
-    probe, model, run
+    probe, model, moving_robot
 ):
-    robot = run({"joint_max_acceleration_rad_s2": [1000.0] * 6})
+    robot = moving_robot({"joint_max_acceleration_rad_s2": [1000.0] * 6})
     publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
     assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
     robot.forget()
@@ -299,8 +227,8 @@ def test_good_weights_take_over_between_two_ticks_and_the_shipped_ones_come_back
     assert probe.spin_until(lambda: robot.actions[-1].weight_version == 5)
 
 
-def test_weights_that_make_the_output_infinite_are_taken_back(probe, model, run):
-    robot = run()
+def test_weights_that_make_the_output_infinite_are_taken_back(probe, model, moving_robot):
+    robot = moving_robot()
     publisher = probe.create_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
     assert probe.spin_until(lambda: probe.count_subscribers("weight_update"))
     huge = np.full_like(model.params["readout.weight"], 3e38)
@@ -310,9 +238,9 @@ def test_weights_that_make_the_output_infinite_are_taken_back(probe, model, run)
     assert np.isfinite([action.joint_velocities for action in robot.actions]).all()
 
 
-def test_a_stopped_node_leaves_the_robot_at_rest(probe, run):
-    robot = run()
-    assert probe.spin_until(lambda: moves_at_full_speed(robot))
+def test_a_stopped_node_leaves_the_robot_at_rest(probe, moving_robot):
+    robot = moving_robot()
+    assert probe.spin_until(lambda: robot.moves_at_full_speed())
     robot.node.process.terminate()
     assert probe.spin_until(lambda: robot.node.process.poll() is not None)
     probe.spin_for(0.2)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from ros_probe import ros_probe
 from sensor_drivers import unchanged
 from std_srvs.srv import SetBool, Trigger
 from synthetic_belt import SPEC, write_fitted_model
@@ -12,12 +11,6 @@ NODE = "online_trainer"
 # Importing torch takes long on a busy machine.
 START_TIMEOUT_S = 90.0
 READOUT = frozenset({"readout.weight", "readout.bias"})
-
-
-@pytest.fixture
-def probe(ros_domain):
-    with ros_probe() as probe:
-        yield probe
 
 
 @pytest.fixture

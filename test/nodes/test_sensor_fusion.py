@@ -4,9 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
-from ros_probe import maps_torch, ros_probe
+from ros_probe import maps_torch
 from sensor_drivers import (
     INTRINSICS,
     SensorDrivers,
@@ -16,7 +14,7 @@ from sensor_drivers import (
     depth_image_mm,
     unchanged,
 )
-from tiny_model import write_tiny_encoder, write_tiny_model
+from tiny_model import write_tiny_encoder
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.fusion.preprocess import preprocess
@@ -25,17 +23,6 @@ from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.stamps import set_stamp, stamp_ns
 
 NODE = "sensor_fusion"
-
-
-@pytest.fixture
-def model(tmp_path):
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def probe(ros_domain):
-    with ros_probe() as probe:
-        yield probe
 
 
 @pytest.fixture
@@ -220,17 +207,60 @@ def test_age_limits_change_at_run_time_and_fixed_parameters_do_not(probe, runnin
     _, _, fused = running
 
     def set_parameter(name, value):
-        request = SetParameters.Request(
-            parameters=[Parameter(name, value=value).to_parameter_msg()]
-        )
-        return probe.call(SetParameters, f"{NODE}/set_parameters", request).results[0]
+        return probe.set_parameters(NODE, {name: value})
 
     assert set_parameter("camera_max_age_s", 0.0).successful
     assert probe.spin_until(lambda: not fused[-1].camera_valid)
     assert "out of range" in set_parameter("camera_max_age_s", -1.0).reason
-    assert "read-only" in set_parameter("rate_hz", 50.0).reason
+    assert "read-only" in set_parameter("base_frame", "map").reason
     assert set_parameter("camera_max_age_s", 0.2).successful
     assert_recovers(probe, fused)
+
+
+def test_tolerances_of_stamps_change_at_run_time(probe, running):
+    _, drivers, fused = running
+    for altered, offset_s, parameter in (
+        (("alter_depth",), 0.02, "pair_tolerance_s"),
+        (("alter_colour", "alter_depth"), 3.0, "future_tolerance_s"),
+    ):
+        for alter in altered:
+            setattr(drivers, alter, stamped(offset_s))
+        assert probe.spin_until(lambda: not fused[-1].camera_valid), parameter
+        assert probe.set_parameters(NODE, {parameter: 1.5 * offset_s}).successful
+        assert probe.spin_until(lambda: fused[-1].camera_valid), parameter
+
+
+def test_the_rate_changes_at_run_time_and_stamps_go_on_rising(probe, running):
+    _, _, fused = running
+    del fused[:]
+    for rate_hz in (50.0, 100.0):
+        assert probe.set_parameters(NODE, {"rate_hz": rate_hz}).successful
+        probe.spin_for(0.2)
+        known = len(fused)
+        assert probe.spin_until(lambda known=known: len(fused) > known + 40)
+        stamps = [stamp_ns(message.header.stamp) for message in fused]
+        assert np.median(np.diff(stamps[known:])) == pytest.approx(1e9 / rate_hz)
+    assert min(np.diff(stamps)) > 0
+
+
+def test_filters_that_contradict_are_refused_together_with_all_that_came_with_them(probe, running):
+    _, _, fused = running
+    known = {"imu_rate_hz": 200.0, "imu_cutoff_hz": 20.0, "joint_cutoff_hz": 20.0}
+    wrong = probe.set_parameters(NODE, {"imu_cutoff_hz": 5.0, "joint_cutoff_hz": 60.0})
+    assert not wrong.successful
+    assert (
+        wrong.reason == "joint_cutoff_hz must be below half of joint_rate_hz, which is 50, not 60"
+    )
+    assert probe.parameters(NODE, known) == list(known.values())
+    assert "imu_rate_hz" in probe.set_parameters(NODE, {"imu_rate_hz": 30.0}).reason
+    assert probe.set_parameters(NODE, {"imu_rate_hz": 30.0, "imu_cutoff_hz": 10.0}).successful
+    expected = np.array(fused[-1].features)
+    del fused[:]
+    assert probe.spin_until(lambda: len(fused) > 50)
+    assert fused[-1].usable_for_learning
+    # The sensors say the same all the time, and a new filter starts where they are.
+    for message in fused:
+        np.testing.assert_allclose(message.features, expected, atol=1e-4)
 
 
 def test_simulated_time_that_starts_again_is_followed(probe, running):

@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
-from policy_drivers import Observations
-from ros_probe import ros_probe
+from policy_drivers import ACCELERATION, PARAMETERS, Observations
 from std_msgs.msg import Float64MultiArray
-from tiny_model import write_tiny_model
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker
 
@@ -16,26 +14,8 @@ from liquid_adapt_ros.msg import PolicyAction
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.stamps import stamp_ns
 
-ACCELERATION = 2.0
-PARAMETERS = {
-    "use_sim_time": True,
-    # The machine that runs the tests may be busy; simulated time is what counts here.
-    "input_timeout_real_s": 5.0,
-    "joint_max_acceleration_rad_s2": [ACCELERATION] * 6,
-}
 TRAJECTORY = "joint_trajectory_controller/joint_trajectory"
 VELOCITIES = "joint_velocity_controller/commands"
-
-
-@pytest.fixture
-def model(tmp_path):
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def probe(ros_domain):
-    with ros_probe() as probe:
-        yield probe
 
 
 @pytest.fixture

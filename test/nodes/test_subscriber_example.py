@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from policy_drivers import Observations
-from ros_probe import ros_probe
-from tiny_model import write_tiny_model
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "subscriber.md"
 
@@ -31,17 +29,15 @@ def listener(tmp_path):
 
 
 def test_the_documented_subscriber_prints_predictions_and_stops(
-    ros_domain, tmp_path, start_node, listener
+    probe, model, start_node, listener
 ):
-    model = write_tiny_model(tmp_path)
     start_node("lnn_inference", {"use_sim_time": True, "model_file": str(model.model_path)})
-    with ros_probe() as probe:
-        observations = Observations(probe, model)
-        assert probe.spin_until(
-            lambda: listener.printed().count("weights 0: in 0.3 s the object is at (") >= 2
-        ), listener.printed()
-        assert "m in base_link; joints " in listener.printed()
-        observations.alter = lambda message: None
-        assert probe.spin_until(lambda: "stopping: no fused_state for" in listener.printed())
+    observations = Observations(probe, model)
+    assert probe.spin_until(
+        lambda: listener.printed().count("weights 0: in 0.3 s the object is at (") >= 2
+    ), listener.printed()
+    assert "m in base_link; joints " in listener.printed()
+    observations.alter = lambda message: None
+    assert probe.spin_until(lambda: "stopping: no fused_state for" in listener.printed())
     listener.send_signal(signal.SIGINT)
     assert listener.wait(10.0) == 0, listener.printed()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,6 +101,31 @@ def test_reset_starts_from_rest_with_the_gripper_off():
     limiter.reset()
     assert limiter.at_rest
     assert limiter.smooth_stop(0.01).gripper == 0.0
+
+
+def test_lower_limits_are_reached_within_the_new_acceleration_and_then_hold():
+    limiter = ActionLimiter(LIMITS)
+    fast = Command(np.array([3.0, 2.0]), np.array([0.5, 1.0]), 1.0)
+    for _ in range(20):
+        command, _ = limiter.limit(fast, 0.05)
+    slow = replace(LIMITS, joint_velocity_rad_s=(1.0, 1.0), joint_acceleration_rad_s2=(5.0, 2.0))
+    limiter.change_limits(slow)
+    for _ in range(10):
+        last, (command, applied) = values(command), limiter.limit(fast, 0.05)
+        assert applied
+        assert (np.abs(values(command) - last)[:2] <= np.array([5.0, 2.0]) * 0.05 + 1e-12).all()
+    np.testing.assert_allclose(command.joint_velocity, [1.0, 1.0])
+    np.testing.assert_allclose(command.base, [0.5, 1.0])
+    assert command.gripper == 1.0
+
+
+def test_limits_of_another_arm_change_nothing():
+    limiter = ActionLimiter(LIMITS)
+    with pytest.raises(ValueError, match="limits for 1 joints, expected 2"):
+        limiter.change_limits(
+            replace(LIMITS, joint_velocity_rad_s=(1.0,), joint_acceleration_rad_s2=(1.0,))
+        )
+    assert limiter.limits is LIMITS
 
 
 def test_wrong_use_is_refused():

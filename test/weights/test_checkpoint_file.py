@@ -64,6 +64,39 @@ def test_what_is_not_finite_is_refused_and_the_file_stays(file):
     assert file.load(shapes)[1]["number"] == 1
 
 
+def test_claimed_file_is_nobody_elses_until_it_is_released(file):
+    file.claim()
+    other = CheckpointFile(file.path)
+    with pytest.raises(BlockingIOError):
+        other.claim()
+    save(file, 1)
+    file.release()
+    other.claim()
+    assert other.load(shapes)[1]["number"] == 1
+    with pytest.raises(BlockingIOError):
+        file.claim()
+
+
+def test_killed_process_leaves_no_claim(file):
+    program = textwrap.dedent(
+        f"""
+        from liquid_adapt_ros.weights.checkpoint_file import CheckpointFile
+        file = CheckpointFile({str(file.path)!r})
+        file.claim()
+        print("claimed", flush=True)
+        input()
+        """
+    )
+    command = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout.readline() == "claimed\n"
+        with pytest.raises(BlockingIOError):
+            file.claim()
+        holder.kill()
+    file.claim()
+
+
 def test_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
     """A process that saves without a pause is killed again and again, at moments of its own."""
     path = tmp_path / "state.safetensors"

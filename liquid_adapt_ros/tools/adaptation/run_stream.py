@@ -44,13 +44,15 @@ class Trace:
     rolled_back: int
 
 
-def run_stream(stream: Stream, learner: OnlineLearner) -> Trace:
+def run_stream(
+    stream: Stream, learner: OnlineLearner, training_period_s: float = TRAINING_PERIOD_S
+) -> Trace:
     """Let the learner watch and learn; what it says to a sample is said before its label."""
     engine = learner.engine
     adapted, frozen = [], []
     spent = {"observe": 0.0, "update": 0.0, "training": 0.0}
     updates, waiting, delays = 0, [], []
-    training_ticks = round(TRAINING_PERIOD_S / TICK_S)
+    training_ticks = round(training_period_s / TICK_S)
     detections = _by_tick(stream)
     for tick, stamp_ns in enumerate(stream.stamp_ns.tolist()):
         started = time.perf_counter()

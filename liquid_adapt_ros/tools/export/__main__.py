@@ -16,7 +16,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.export.export import (
     ExportedFile,
     ExportMismatch,
@@ -24,6 +23,7 @@ from liquid_adapt_ros.tools.export.export import (
     write_files,
 )
 from liquid_adapt_ros.tools.export.tensorrt import trtexec_lines
+from liquid_adapt_ros.tools.model_command import duration, model_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,25 +66,11 @@ def _difference(value: float | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    models = share_folder() / "models"
-    parser = argparse.ArgumentParser(
-        prog="export_model",
-        description=__doc__.split("\n\n")[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = model_parser("export_model", __doc__)
     add = parser.add_argument
-    add("--model", type=Path, default=models / "conveyor_policy.safetensors", help="core and head")
-    add("--encoder", type=Path, default=models / "conveyor_encoder.onnx", help="its encoder")
     add("--out", type=Path, default=Path("out/export"), help="folder of the results")
-    add("--seconds", type=_duration, default=3.0, help="simulated time of the recorded input [s]")
+    add("--seconds", type=duration(0.2), default=3.0, help="simulated time of recorded input [s]")
     return parser
-
-
-def _duration(text: str) -> float:
-    value = float(text)
-    if not 0.2 <= value <= 600.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.2 and 600")
-    return value
 
 
 if __name__ == "__main__":

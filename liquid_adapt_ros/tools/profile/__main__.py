@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from liquid_adapt_ros.runtime.policy_model import load_policy
-from liquid_adapt_ros.share import share_folder
+from liquid_adapt_ros.tools.model_command import duration, model_parser
 from liquid_adapt_ros.tools.profile.engines import CallTime, encoder_time, step_times
 from liquid_adapt_ros.tools.profile.operators import Profile, profiled
 from liquid_adapt_ros.tools.profile.processes import NodeMemory, node_memory
@@ -102,25 +102,11 @@ def _memory_table(nodes: Sequence[NodeMemory]) -> Table:
 
 
 def _parser() -> argparse.ArgumentParser:
-    models = share_folder() / "models"
-    parser = argparse.ArgumentParser(
-        prog="profile_model",
-        description=__doc__.split("\n\n")[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = model_parser("profile_model", __doc__)
     add = parser.add_argument
-    add("--model", type=Path, default=models / "conveyor_policy.safetensors", help="core and head")
-    add("--encoder", type=Path, default=models / "conveyor_encoder.onnx", help="its encoder")
     add("--core-file", type=Path, help="policy_step.onnx of export_model, to time it too")
-    add("--window", type=_window, default=2.0, help="length of the window [s]")
+    add("--window", type=duration(0.01), default=2.0, help="length of the window [s]")
     return parser
-
-
-def _window(text: str) -> float:
-    value = float(text)
-    if not 0.01 <= value <= 600.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 600")
-    return value
 
 
 if __name__ == "__main__":
