@@ -72,5 +72,5 @@ class PlacementService:
             return f"{placement.name}: {error}"
         if done.returncode == 0 and "data: true" in done.stdout:
             return ""
-        said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+        said = " ".join(f"{done.stdout} {done.stderr}".split()) or f"exit code {done.returncode}"
         return f"{placement.name}: {said}"

@@ -50,6 +50,16 @@ def test_a_refusal_names_the_object_and_what_gazebo_said(tmp_path, monkeypatch, 
     assert said in failure
 
 
+def test_the_reason_is_told_also_when_the_command_line_complains_of_something_else(
+    tmp_path, monkeypatch
+):
+    ending = "echo 'Library error: no backtraces' >&2; echo 'Service call timed out'"
+    gazebo = FakeCommandLine(tmp_path, "ign", ending)
+    monkeypatch.setenv("PATH", gazebo.path)
+    (failure,) = failures_of_a_call(PlacementService("fortress", "conveyor"))
+    assert "Service call timed out" in failure
+
+
 def test_a_gazebo_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"simulator = harmonic.*'gz' is not on the PATH"):

@@ -51,6 +51,15 @@ def test_both_belts_take_their_speed_from_one_topic(belt):
     assert plugin.findtext(driven[0]) == conveyor.find(driven[1]).get("name")
 
 
+def test_the_prismatic_belt_has_the_effort_limit_that_keeps_it_within_its_travel():
+    limit = model(world_element("fortress", "prismatic"), "conveyor").find("joint/axis/limit")
+    assert {item.tag: float(item.text) for item in limit} == {
+        "lower": 0.0,
+        "upper": 30.0,
+        "effort": 1e6,
+    }
+
+
 def test_the_light_comes_from_where_it_does_in_the_built_in_simulator():
     world = world_element("harmonic", "track")
     towards = -np.array(numbers(world, "light/direction"))

@@ -178,3 +178,18 @@ def test_stamped_frames_are_those_of_the_built_in_simulator(simulator):
     }
     assert frames == {"camera": CAMERA_FRAME, "imu": IMU_FRAME}
     assert set(frames.values()) <= ROBOT.links.keys()
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_camera_info_says_the_focal_length_that_the_picture_is_drawn_with(simulator):
+    from liquid_adapt_ros.sim.camera import PinholeCamera
+
+    (camera,) = robot_element(simulator).iterfind("gazebo/sensor/camera")
+    width, height = (int(camera.findtext(f"image/{side}")) for side in ("width", "height"))
+    drawn = PinholeCamera.from_field_of_view(
+        width, height, float(camera.findtext("horizontal_fov"))
+    )
+    said = {item.tag: float(item.text) for item in camera.find("lens/intrinsics")}
+    assert said == pytest.approx(
+        {"fx": drawn.fx, "fy": drawn.fy, "cx": width / 2, "cy": height / 2, "s": 0.0}
+    )
