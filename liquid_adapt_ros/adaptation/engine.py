@@ -28,7 +28,7 @@ from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
-from liquid_adapt_ros.adaptation.windows import NominalSet, Params, Windows
+from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
@@ -194,13 +194,12 @@ class AdaptationEngine:
             return dict(self._shipped)
         return self.network | split(self.readout.readout)
 
-    def predictions_at(self, stamp_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What the adapted and the shipped weights said to a sample (O,); NaN if not kept."""
+    def predictions_at(self, stamp_ns: int) -> NDArray[np.float64]:
+        """What the adapted and the shipped weights said to a sample, (2, O); NaN if not kept."""
         row = self._ring.find(stamp_ns)
         if row is None:
-            return np.full(self.spec.outputs, np.nan), np.full(self.spec.outputs, np.nan)
-        adapted, frozen = self._ring.predicted[row, -2:].astype(np.float64)
-        return adapted, frozen
+            return np.full((2, self.spec.outputs), np.nan)
+        return self._ring.predicted[row, -2:].astype(np.float64)
 
     @property
     def gain(self) -> float:
@@ -336,12 +335,10 @@ class AdaptationEngine:
     def _learn_pending(self) -> None:
         ring, pending = self._ring, self._pending
         self._pending = []
-        found = [(ring.find(stamp), fresh) for stamp, fresh in pending]
-        found = [(row, fresh) for row, fresh in found if row is not None]
+        found = [(row, mask) for stamp, mask in pending if (row := ring.find(stamp)) is not None]
         if not found:
             return
-        rows = np.array([row for row, _ in found])
-        fresh = np.array([mask for _, mask in found])
+        rows, fresh = (np.array(column) for column in zip(*found, strict=True))
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         predicted = ring.predicted[rows].astype(np.float64)
         self._compare(target, predicted, ring.dt_s[rows])
@@ -386,18 +383,8 @@ class AdaptationEngine:
     def _rebuild_readout(self) -> None:
         """Solve for the readout again on what the new network makes of the stream."""
         ring = self._ring
-        phi = ring.phi
-        cuts = np.flatnonzero(np.diff(ring.segment)) + 1
-        for rows in np.split(np.arange(len(ring)), cuts):
-            part = slice(rows[0], rows[-1] + 1)
-            window = Windows(
-                features=ring.features[part][None],
-                dt_s=ring.dt_s[part][None].astype(np.float32),
-                hidden_state=ring.hidden_state[rows[0]][None],
-                target=ring.target[part][None],
-            )
-            phi[part, :-1] = self.training.phi(window)
-        self._moment = SecondMoment(phi.shape[1])
+        ring.phi[:, :-1] = self.training.phi_of(ring)
+        self._moment = SecondMoment(len(self._phi))
         self._unseen = len(ring)
         anchor = self.anchor()
         if self.settings.readout is None:
@@ -405,7 +392,7 @@ class AdaptationEngine:
             return
         self.readout.rebuild(
             anchor,
-            phi.astype(np.float64),
+            ring.phi.astype(np.float64),
             ring.target.astype(np.float64),
             ring.trust.astype(np.float64),
             self._independent(ring.dt_s),

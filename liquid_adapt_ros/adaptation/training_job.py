@@ -206,9 +206,20 @@ class TrainingSide:
                 target=np.where(known, tensors["replay.target"], np.float32(np.nan)),
             )
 
-    def phi(self, windows: Windows) -> NDArray[np.float64]:
-        """What the readout of the newest candidate reads over some windows: (B T, P - 1)."""
-        return self._training.phi(windows)
+    def phi_of(self, ring: SampleRing) -> NDArray[np.float64]:
+        """What the readout of the newest candidate reads over all samples kept: (N, P - 1)."""
+        cuts = np.flatnonzero(np.diff(ring.segment)) + 1
+        parts = []
+        for rows in np.split(np.arange(len(ring)), cuts):
+            part = slice(rows[0], rows[-1] + 1)
+            window = Windows(
+                features=ring.features[part][None],
+                dt_s=ring.dt_s[part][None].astype(np.float32),
+                hidden_state=ring.hidden_state[rows[0]][None],
+                target=ring.target[part][None],
+            )
+            parts.append(self._training.phi(window))
+        return np.concatenate(parts)
 
     # --- inside -------------------------------------------------------------------------------
 

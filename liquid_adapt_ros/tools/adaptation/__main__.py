@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.adaptation.disturbances import REPORTED, TUNING, Split
@@ -19,18 +18,10 @@ from liquid_adapt_ros.tools.adaptation.figure import draw
 from liquid_adapt_ros.tools.adaptation.methods import METHODS, USUAL
 from liquid_adapt_ros.tools.adaptation.report import markdown
 from liquid_adapt_ros.tools.adaptation.suite import Suite
-from liquid_adapt_ros.tools.adaptation.summary import gather
-from liquid_adapt_ros.tools.pretrain.processes import in_processes
-from liquid_adapt_ros.tools.pretrain.stage import source_hash
+from liquid_adapt_ros.tools.adaptation.summary import FULL, gather
+from liquid_adapt_ros.tools.adaptation.work import STREAM_SOURCES, work_key, work_off
 from liquid_adapt_ros.weights.atomic_file import write_atomically
-from liquid_adapt_ros.weights.fingerprint import file_sha256
 
-_STREAM_SOURCES = (
-    "fusion",
-    "sim",
-    "tools/adaptation/disturbances.py",
-    "tools/adaptation/streams.py",
-)
 _FIGURE_SOURCES = ("adaptation", "fusion", "lnn", "sim", "tools/adaptation")
 
 QUICK_SEEDS = 2
@@ -54,23 +45,14 @@ def main() -> None:
         "--methods",
         nargs="+",
         choices=METHODS,
-        help=f"ways of learning to compare (usually {', '.join(USUAL)}); the report needs both",
+        help=f"ways of learning to compare with the full engine (usually {', '.join(USUAL)})",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     suite = _suite(arguments)
     console = Console()
-    columns = (
-        TextColumn("{task.description:18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        for name, pieces in suite.stages().items():
-            task = progress.add_task(name, total=len(pieces))
-            for _ in in_processes(pieces, arguments.processes):
-                progress.advance(task)
+    stages = {name: partial(list, pieces) for name, pieces in suite.stages().items()}
+    work_off(stages, arguments.processes, console)
     report = gather(suite)
     text = markdown(report)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -83,15 +65,16 @@ def main() -> None:
 
 def _suite(arguments: argparse.Namespace) -> Suite:
     split = TUNING if arguments.tuning else REPORTED
-    methods, closed_loop_seeds = USUAL, split.seeds[:2]
+    methods, closed_loop_seeds = tuple(USUAL), split.seeds[:2]
     if arguments.quick:
         split = _small(split)
         methods, closed_loop_seeds = QUICK_METHODS, split.seeds[:1]
-    methods = tuple(arguments.methods or methods)
+    if arguments.methods:
+        methods = tuple(dict.fromkeys([*arguments.methods, FULL]))
     models = share_folder() / "models"
     return Suite(
-        streams=arguments.out / "streams" / f"{split.name}-{_key(models, *_STREAM_SOURCES)}",
-        figures=arguments.out / "figures" / f"{split.name}-{_key(models, *_FIGURE_SOURCES)}",
+        streams=arguments.out / "streams" / f"{split.name}-{work_key(models, *STREAM_SOURCES)}",
+        figures=arguments.out / "figures" / f"{split.name}-{work_key(models, *_FIGURE_SOURCES)}",
         models=models,
         split=split,
         methods=methods,
@@ -107,12 +90,6 @@ def _small(split: Split) -> Split:
         seeds=split.seeds[:QUICK_SEEDS],
         disturbances=tuple(item for item in split.disturbances if item.name in QUICK_DISTURBANCES),
     )
-
-
-def _key(models: Path, *sources: str) -> str:
-    """What every figure depends on: other sources or another model have a folder of their own."""
-    files = [file_sha256(path) for path in sorted(models.glob("*.safetensors"))]
-    return hashlib.sha256("".join([source_hash(*sources), *files]).encode()).hexdigest()[:12]
 
 
 if __name__ == "__main__":

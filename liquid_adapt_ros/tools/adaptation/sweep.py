@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from liquid_adapt_ros.adaptation.learner import LearnerSettings, OnlineLearner
 from liquid_adapt_ros.share import share_folder
@@ -29,23 +28,15 @@ from liquid_adapt_ros.tools.adaptation.scores import StreamScore, by_phase
 from liquid_adapt_ros.tools.adaptation.streams import Stream
 from liquid_adapt_ros.tools.adaptation.suite import NOTHING, Suite
 from liquid_adapt_ros.tools.adaptation.sweep_report import draw, gather, markdown
+from liquid_adapt_ros.tools.adaptation.work import STREAM_SOURCES, work_key, work_off
 from liquid_adapt_ros.tools.in_process_fusion import TICK_S
-from liquid_adapt_ros.tools.pretrain.processes import in_processes
-from liquid_adapt_ros.tools.pretrain.stage import source_hash
 from liquid_adapt_ros.weights.atomic_file import write_atomically
-from liquid_adapt_ros.weights.fingerprint import file_sha256
 
 SEEDS = 2
 # A belt at another speed, one whose speed never settles, and a camera that looks elsewhere.
 DISTURBANCES = (NOTHING, "belt_fast", "belt_steps", "camera_bump")
-_STREAM_SOURCES = (
-    "fusion",
-    "sim",
-    "tools/adaptation/disturbances.py",
-    "tools/adaptation/streams.py",
-)
 _RUN_SOURCES = (
-    *_STREAM_SOURCES,
+    *STREAM_SOURCES,
     "adaptation",
     "lnn",
     "tools/adaptation/methods.py",
@@ -153,19 +144,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     sweep = _sweep(arguments.out)
-    columns = (
-        TextColumn("{task.description:18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     console = Console()
-    with Progress(*columns, console=console) as progress:
-        for name, pieces in (("streams", sweep.recordings), ("runs", sweep.pieces)):
-            work = pieces()
-            task = progress.add_task(name, total=len(work))
-            for _ in in_processes(work, arguments.processes):
-                progress.advance(task)
+    stages = {"streams": sweep.recordings, "runs": sweep.pieces}
+    work_off(stages, arguments.processes, console)
     for path in write_report(sweep, arguments.out):
         console.print(path)
 
@@ -186,19 +167,14 @@ def write_report(sweep: Sweep, folder: Path) -> Iterator[Path]:
 
 def _sweep(folder: Path) -> Sweep:
     models = share_folder() / "models"
-    hashes = [file_sha256(path)[:6] for path in sorted(models.glob("*.safetensors"))]
-    streams, runs = (
-        "-".join([source_hash(*sources)[:6], *hashes])
-        for sources in (_STREAM_SOURCES, _RUN_SOURCES)
-    )
     split = replace(
         TUNING,
         seeds=TUNING.seeds[:SEEDS],
         disturbances=tuple(item for item in TUNING.disturbances if item.name in DISTURBANCES),
     )
     suite = Suite(
-        streams=folder / "streams" / streams,
-        figures=folder / "runs" / runs,
+        streams=folder / "streams" / work_key(models, *STREAM_SOURCES),
+        figures=folder / "runs" / work_key(models, *_RUN_SOURCES),
         models=models,
         split=split,
         methods=(),

@@ -1,0 +1,46 @@
+"""Work in pieces, each a file that is not made again: where it lies, and its progress."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from liquid_adapt_ros.tools.pretrain.processes import in_processes
+from liquid_adapt_ros.tools.pretrain.stage import source_hash
+from liquid_adapt_ros.weights.fingerprint import file_sha256
+
+# What a recorded stream depends on, the models aside.
+STREAM_SOURCES = (
+    "fusion",
+    "sim",
+    "tools/adaptation/disturbances.py",
+    "tools/adaptation/streams.py",
+)
+
+Pieces = Sequence[Callable[[], None]]
+
+
+def work_key(models: Path, *sources: str) -> str:
+    """Name of a folder: other sources or another model have a folder of their own."""
+    files = [file_sha256(path) for path in sorted(models.glob("*.safetensors"))]
+    return hashlib.sha256("".join([source_hash(*sources), *files]).encode()).hexdigest()[:12]
+
+
+def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
+    """Do the pieces of each stage, one stage after the other, with a bar each."""
+    columns = (
+        TextColumn("{task.description:18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        for name, pieces_of in stages.items():
+            pieces = pieces_of()
+            task = progress.add_task(name, total=len(pieces))
+            for _ in in_processes(pieces, processes):
+                progress.advance(task)
