@@ -19,7 +19,7 @@ from liquid_adapt_ros.tools.adaptation.methods import METHODS, USUAL
 from liquid_adapt_ros.tools.adaptation.report import markdown
 from liquid_adapt_ros.tools.adaptation.suite import Suite
 from liquid_adapt_ros.tools.adaptation.summary import FULL, gather
-from liquid_adapt_ros.tools.adaptation.work import STREAM_SOURCES, work_key, work_off
+from liquid_adapt_ros.tools.adaptation.work import stream_key, work_key, work_off
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 
 _FIGURE_SOURCES = ("adaptation", "fusion", "lnn", "sim", "tools/adaptation")
@@ -73,7 +73,7 @@ def _suite(arguments: argparse.Namespace) -> Suite:
         methods = tuple(dict.fromkeys([*arguments.methods, FULL]))
     models = share_folder() / "models"
     return Suite(
-        streams=arguments.out / "streams" / f"{split.name}-{work_key(models, *STREAM_SOURCES)}",
+        streams=arguments.out / "streams" / f"{split.name}-{stream_key(models)}",
         figures=arguments.out / "figures" / f"{split.name}-{work_key(models, *_FIGURE_SOURCES)}",
         models=models,
         split=split,

@@ -25,8 +25,8 @@ class Trace:
     Attributes:
         adapted: (T, O) outputs of the adapted network, in its own units.
         frozen: (T, O) outputs of the frozen network.
-        observe_s, update_s, training_s: time taken by stepping and labelling, by learning the
-            readout and by training the network, in all [s].
+        engine_s, training_s: processor time of everything, and of training the network, in all [s];
+            of this thread, so that what runs beside it does not count.
         delay_s: (L,) time from a detection to the first sample that its labels had changed the
             weights of [s].
         updates, accepted, rejected, rolled_back: how often.
@@ -34,8 +34,7 @@ class Trace:
 
     adapted: NDArray[np.float32]
     frozen: NDArray[np.float32]
-    observe_s: float
-    update_s: float
+    engine_s: float
     training_s: float
     delay_s: NDArray[np.float32]
     updates: int
@@ -50,12 +49,11 @@ def run_stream(
     """Let the learner watch and learn; what it says to a sample is said before its label."""
     engine = learner.engine
     adapted, frozen = [], []
-    spent = {"observe": 0.0, "update": 0.0, "training": 0.0}
     updates, waiting, delays = 0, [], []
+    begun_s, training_s = time.thread_time(), 0.0
     training_ticks = round(training_period_s / TICK_S)
     detections = _by_tick(stream)
     for tick, stamp_ns in enumerate(stream.stamp_ns.tolist()):
-        started = time.perf_counter()
         said = learner.observe_state(stamp_ns, stream.features[tick], bool(stream.usable[tick]))
         adapted.append(said.outputs.adapted.astype(np.float32))
         frozen.append(said.outputs.frozen.astype(np.float32))
@@ -65,25 +63,22 @@ def run_stream(
         for detected_ns, position in detections.get(tick, ()):
             learner.observe_object(detected_ns, position)
             waiting.append(tick)
-        observed = time.perf_counter()
         changed = engine.update() is not None
-        updated = time.perf_counter()
         if engine.settings.training is not None and tick % training_ticks == training_ticks - 1:
+            training_begun_s = time.thread_time()
             changed |= train(engine)
+            training_s += time.thread_time() - training_begun_s
         if changed:
             updates += 1
             delays += [(tick + 1 - since) * TICK_S for since in waiting]
             waiting.clear()
-        spent["observe"] += observed - started
-        spent["update"] += updated - observed
-        spent["training"] += time.perf_counter() - updated
+    engine_s = time.thread_time() - begun_s
     counts = engine.counts
     return Trace(
         adapted=np.array(adapted),
         frozen=np.array(frozen),
-        observe_s=spent["observe"],
-        update_s=spent["update"],
-        training_s=spent["training"],
+        engine_s=engine_s,
+        training_s=training_s,
         delay_s=np.array(delays, np.float32),
         updates=updates,
         accepted=counts.accepted,

@@ -224,7 +224,7 @@ def _figures(score: StreamScore, outputs: np.ndarray) -> dict[str, Any]:
 def _costs(trace: Trace, ticks: int) -> dict[str, Any]:
     duration_s = ticks * TICK_S
     return {
-        "engine_share": (trace.observe_s + trace.update_s + trace.training_s) / duration_s,
+        "engine_share": trace.engine_s / duration_s,
         "training_share": trace.training_s / duration_s,
         "delay_median_s": float(np.median(trace.delay_s)) if len(trace.delay_s) else float("nan"),
         "updates": trace.updates,

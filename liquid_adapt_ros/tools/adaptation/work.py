@@ -9,17 +9,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.stage import source_hash
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 
 # What a recorded stream depends on, the models aside.
-STREAM_SOURCES = (
+_STREAM_SOURCES = (
     "fusion",
     "sim",
     "tools/adaptation/disturbances.py",
     "tools/adaptation/streams.py",
 )
+
+_EXIT_INTERRUPTED = 130  # as a shell has it
 
 Pieces = Sequence[Callable[[], None]]
 
@@ -27,20 +30,37 @@ Pieces = Sequence[Callable[[], None]]
 def work_key(models: Path, *sources: str) -> str:
     """Name of a folder: other sources or another model have a folder of their own."""
     files = [file_sha256(path) for path in sorted(models.glob("*.safetensors"))]
-    return hashlib.sha256("".join([source_hash(*sources), *files]).encode()).hexdigest()[:12]
+    return _short([source_hash(*sources), *files])
+
+
+def stream_key(models: Path) -> str:
+    """The same of recorded streams: encoder and normalisation are all they have of the model."""
+    model = load_policy(models / "conveyor_policy.safetensors")
+    return _short([source_hash(*_STREAM_SOURCES), model.fingerprint])
+
+
+def _short(parts: Sequence[str]) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 
 def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
-    """Do the pieces of each stage, one stage after the other, with a bar each."""
+    """Do the pieces of each stage, one stage after the other, with a bar each.
+
+    Raises SystemExit at Ctrl-C.
+    """
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        for name, pieces_of in stages.items():
-            pieces = pieces_of()
-            task = progress.add_task(name, total=len(pieces))
-            for _ in in_processes(pieces, processes):
-                progress.advance(task)
+    try:
+        with Progress(*columns, console=console) as progress:
+            for name, pieces_of in stages.items():
+                pieces = pieces_of()
+                task = progress.add_task(name, total=len(pieces))
+                for _ in in_processes(pieces, processes):
+                    progress.advance(task)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        raise SystemExit(_EXIT_INTERRUPTED) from None

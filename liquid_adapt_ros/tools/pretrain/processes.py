@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
@@ -14,10 +15,11 @@ def in_processes(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator
     """Yield the results of the jobs (picklable, without arguments) in the order they end.
 
     Processes are spawned: a fork of a process with torch's or ONNX Runtime's threads may hang.
-    Where a job fails, the ones not begun are given up and its exception is raised.
+    Where a job fails, the ones not begun are given up and its exception is raised. Ctrl-C ends the
+    processes at once, without a word.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, _die_of_interrupts) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -25,3 +27,7 @@ def in_processes(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _die_of_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
