@@ -25,8 +25,8 @@ class Trace:
     Attributes:
         adapted: (T, O) outputs of the adapted network, in its own units.
         frozen: (T, O) outputs of the frozen network.
-        engine_s, training_s: processor time of everything, and of training the network, in all [s];
-            of this thread, so that what runs beside it does not count.
+        engine_s, training_s: processor time of everything and of training the network, in all
+            [s]; of this thread, so that what runs beside it does not count.
         delay_s: (L,) time from a detection to the first sample that its labels had changed the
             weights of [s].
         updates, accepted, rejected, rolled_back: how often.

@@ -28,7 +28,12 @@ from liquid_adapt_ros.tools.adaptation.scores import StreamScore, by_phase
 from liquid_adapt_ros.tools.adaptation.streams import Stream
 from liquid_adapt_ros.tools.adaptation.suite import NOTHING, Suite
 from liquid_adapt_ros.tools.adaptation.sweep_report import draw, gather, markdown
-from liquid_adapt_ros.tools.adaptation.work import stream_key, work_key, work_off
+from liquid_adapt_ros.tools.adaptation.work import (
+    STREAM_SOURCES,
+    stream_key,
+    work_key,
+    work_off,
+)
 from liquid_adapt_ros.tools.in_process_fusion import TICK_S
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 

@@ -15,7 +15,7 @@ from liquid_adapt_ros.tools.pretrain.stage import source_hash
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 
 # What a recorded stream depends on, the models aside.
-_STREAM_SOURCES = (
+STREAM_SOURCES = (
     "fusion",
     "sim",
     "tools/adaptation/disturbances.py",
@@ -36,7 +36,7 @@ def work_key(models: Path, *sources: str) -> str:
 def stream_key(models: Path) -> str:
     """The same of recorded streams: encoder and normalisation are all they have of the model."""
     model = load_policy(models / "conveyor_policy.safetensors")
-    return _short([source_hash(*_STREAM_SOURCES), model.fingerprint])
+    return _short([source_hash(*STREAM_SOURCES), model.fingerprint])
 
 
 def _short(parts: Sequence[str]) -> str:
