@@ -11,12 +11,17 @@ from liquid_adapt_ros.tools.pretrain.settings import (
     Machine,
     PolicySettings,
     PretrainSettings,
+    WorldSettings,
 )
 
 TINY = PretrainSettings(
-    data=DataSettings(episodes=2, episode_s=2.0, starts=3, start_s=0.6, noisy_share=0.5),
+    data=DataSettings(
+        episodes=2, episode_s=2.0, starts=3, start_s=0.6, worlds=2, world_s=0.8, noisy_share=0.5
+    ),
     encoder=EncoderSettings(epochs=0.3, batch=8),
-    policy=PolicySettings(steps=3, batch=4, window_s=0.5),
+    policy=PolicySettings(
+        steps=3, batch=4, window_s=0.5, worlds=WorldSettings(batch=2, window_s=0.6, chunks=3)
+    ),
     evaluation=EvaluationSettings(episodes=1, episode_s=1.5),
 )
 

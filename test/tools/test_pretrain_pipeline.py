@@ -1,5 +1,7 @@
 """The whole of pretraining, tiny: what it writes, what it skips, how it goes on when cut off."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from pretrain_tiny import TINY, CutOff, tiny_pipeline
@@ -74,3 +76,14 @@ def test_a_finished_run_is_not_repeated(cut_off_and_finished):
     again, titles = tiny_pipeline(folder)
     assert again.run() == results
     assert titles == []
+
+
+def test_an_encoder_can_be_kept(cut_off_and_finished, tmp_path):
+    folder, _, _, _ = cut_off_and_finished
+    encoder = folder / "models" / "conveyor_encoder.onnx"
+    pipeline, titles = tiny_pipeline(tmp_path)
+    dataclasses.replace(pipeline, kept_encoder=encoder).run()
+    assert "encoder" not in titles
+    assert (tmp_path / "models" / encoder.name).read_bytes() == encoder.read_bytes()
+    assert load_policy(tmp_path / "models" / "conveyor_policy.safetensors").encoder_sha256
+    assert "kept as it was" in (tmp_path / "models" / "README.md").read_text()

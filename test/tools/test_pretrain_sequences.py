@@ -14,8 +14,13 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
     normalisation,
     policy_sequence,
 )
-from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
-from liquid_adapt_ros.tools.pretrain.train_policy import PolicyTrainer, Windows, normalised
+from liquid_adapt_ros.tools.pretrain.settings import PolicySettings, WorldSettings
+from liquid_adapt_ros.tools.pretrain.train_policy import (
+    Episodes,
+    PolicyTrainer,
+    Windows,
+    normalised,
+)
 
 TICKS = 200
 SPEC = PolicySpec()
@@ -135,8 +140,9 @@ def test_windows_carry_on_where_the_stream_was():
 def test_training_lowers_the_loss():
     sequences = random_sequences()
     norm = normalisation(sequences, SPEC)
-    plan = PolicySettings(steps=30, batch=8, window_s=0.5)
-    episodes = [normalised(item, norm) for item in sequences]
-    trainer = PolicyTrainer(episodes[1:], episodes[:1], SPEC, plan, seed=0)
+    worlds = WorldSettings(batch=2, window_s=1.5, chunks=3)
+    plan = PolicySettings(steps=30, batch=8, window_s=0.5, worlds=worlds)
+    episodes = Episodes(sequences[1:], sequences[:1], sequences).normalised(norm)
+    trainer = PolicyTrainer(episodes, SPEC, plan, seed=0)
     losses = [trainer.step(number) for number in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])

@@ -50,6 +50,9 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default=Path("out/pretrain"), help="for artefacts")
     parser.add_argument("--models", type=Path, default=Path("models"), help="for the result")
+    parser.add_argument(
+        "--encoder", type=Path, help="keep this encoder, and train core and head for it"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
     cores = os.cpu_count() or 1
     parser.add_argument("--processes", type=int, default=cores, help="and threads to use")
@@ -61,6 +64,7 @@ def main() -> None:
         settings=PretrainSettings(seed=arguments.seed),
         machine=Machine(workers=arguments.processes, threads=arguments.processes),
         progress=progress_bar,
+        kept_encoder=arguments.encoder,
     )
     results = pipeline.run()
     error_m = results["evaluation"]["planner"]["position_rmse_m"]

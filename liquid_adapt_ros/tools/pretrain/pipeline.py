@@ -26,6 +26,7 @@ from liquid_adapt_ros.tools.pretrain.record import (
     episode_folders,
     record_all,
     start_folders,
+    world_folders,
 )
 from liquid_adapt_ros.tools.pretrain.sequences import (
     PolicySequence,
@@ -36,7 +37,7 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
-from liquid_adapt_ros.tools.pretrain.train_policy import normalised, train_policy
+from liquid_adapt_ros.tools.pretrain.train_policy import Episodes, normalised, train_policy
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
@@ -60,6 +61,7 @@ class Pipeline:
         models: folder that gets the finished files.
         settings, machine: see there.
         progress: shows progress.
+        kept_encoder: an encoder to train core and head for; None: one is trained.
     """
 
     work: Path
@@ -67,13 +69,16 @@ class Pipeline:
     settings: PretrainSettings
     machine: Machine
     progress: Progress
+    kept_encoder: Path | None = None
 
     def run(self) -> dict[str, dict[str, Any]]:
         """All stages; writes models/ and returns each stage's result by name."""
         torch.set_num_threads(self.machine.threads)
         results = {
             "recordings": self._recordings.run(self._record),
-            "encoder": self._encoder.run(self._train_encoder),
+            "encoder": self._encoder.run(
+                self._keep_encoder if self.kept_encoder else self._train_encoder
+            ),
             "embeddings": self._embeddings.run(self._embed),
             "policy": self._policy.run(self._train_policy),
             "nominal set": self._nominal.run(self._draw_nominal),
@@ -95,6 +100,8 @@ class Pipeline:
 
     @cached_property
     def _encoder(self) -> Stage:
+        if self.kept_encoder:
+            return self._stage("encoder", "", kept=file_sha256(self.kept_encoder))
         names = ("encoder", "train_encoder", "pictures", "export")
         sources = source_hash(*(f"tools/pretrain/{name}.py" for name in names))
         return self._stage(
@@ -111,7 +118,10 @@ class Pipeline:
     @cached_property
     def _policy(self) -> Stage:
         sources = source_hash(
-            "lnn", "tools/pretrain/train_policy.py", "tools/pretrain/sequences.py"
+            "lnn",
+            "tools/pretrain/train_policy.py",
+            "tools/pretrain/world_training.py",
+            "tools/pretrain/sequences.py",
         )
         return self._stage(
             "policy",
@@ -148,7 +158,7 @@ class Pipeline:
                 data,
                 self.settings.seed,
                 self.machine.workers,
-                lambda done: update(done, data.episodes + data.starts, ""),
+                lambda done: update(done, data.episodes + data.starts + data.worlds, ""),
             )
 
     def _train_encoder(self) -> dict[str, Any]:
@@ -163,9 +173,13 @@ class Pipeline:
             )
         return {**figures, "onnx_difference": export_encoder(encoder, self._encoder_path)}
 
+    def _keep_encoder(self) -> dict[str, Any]:
+        write_atomically(self._encoder_path, self.kept_encoder.read_bytes())
+        return {}
+
     def _embed(self) -> dict[str, Any]:
         encoder = OnnxEncoder(self._encoder_path)
-        folders = [*self._episodes, *self._starts]
+        folders = [*self._episodes, *self._starts, *self._worlds]
         with self.progress("embeddings") as update:
             for number, folder in enumerate(folders, start=1):
                 path = self._embeddings.folder / f"{folder.name}.npy"
@@ -177,13 +191,13 @@ class Pipeline:
         return {}
 
     def _train_policy(self) -> dict[str, Any]:
-        episodes, starts = self._sequences(self._episodes), self._sequences(self._starts)
-        norm = normalisation(episodes, self._spec)
+        folders = (self._episodes, self._starts, self._worlds)
+        episodes = Episodes(*(self._sequences(part) for part in folders))
+        norm = normalisation(episodes.ordinary, self._spec)
         with self.progress("core and head") as update:
             policy = train_policy(
                 self._policy.folder,
                 episodes,
-                starts,
                 norm,
                 self._spec,
                 self.settings.policy,
@@ -251,6 +265,10 @@ class Pipeline:
     @property
     def _starts(self) -> list[Path]:
         return start_folders(self._recordings.folder, self.settings.data)
+
+    @property
+    def _worlds(self) -> list[Path]:
+        return world_folders(self._recordings.folder, self.settings.data)
 
     @property
     def _encoder_path(self) -> Path:

@@ -19,6 +19,7 @@ from liquid_adapt_ros.fusion.joints import JointOrder
 from liquid_adapt_ros.fusion.normalise import Normaliser
 from liquid_adapt_ros.fusion.observation import IMU_CHANNELS, FusionConfig, Observer
 from liquid_adapt_ros.sim.camera import mounted_pose
+from liquid_adapt_ros.sim.disturbed_worlds import sample_disturbed
 from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.sim.planner import PlannerAction
 from liquid_adapt_ros.sim.randomisation import sample_nominal, sample_scattered
@@ -31,7 +32,7 @@ from liquid_adapt_ros.tools.pretrain.settings import DataSettings
 from liquid_adapt_ros.tools.pretrain.stage import save_folder_atomically
 
 ACTIONS = 9  # 6 joint velocities [rad/s], base linear [m/s] and angular [rad/s], gripper [0..1]
-TRAINING, HELD_OUT, STARTS = 0, 1, 2
+TRAINING, HELD_OUT, STARTS, WORLDS = 0, 1, 2, 3
 TICK_SIGNALS = (
     "proprioception",
     "action",
@@ -99,7 +100,7 @@ class Recording:
 
 
 def episode_rng(seed: int, role: int, index: int) -> np.random.Generator:
-    """The generator that decides episode `index` of a role (TRAINING, HELD_OUT, STARTS)."""
+    """The generator that decides episode `index` of a role, TRAINING or one of the others."""
     return np.random.default_rng((seed, role, index))
 
 
@@ -200,6 +201,14 @@ def record_start(settings: DataSettings, rng: np.random.Generator) -> Recording:
     return _record(episode, settings.start_s, settings, rng)
 
 
+def record_world(settings: DataSettings, rng: np.random.Generator) -> Recording:
+    """Run one episode that is disturbed from its first instant on, otherwise like
+    `record_episode`."""
+    config, scenario = sample_disturbed(rng)
+    episode = Episode(config, int(rng.integers(2**31)), scenario)
+    return _record(episode, settings.world_s, settings, rng)
+
+
 def _record(
     episode: Episode, duration_s: float, settings: DataSettings, rng: np.random.Generator
 ) -> Recording:
@@ -226,6 +235,11 @@ def start_folders(folder: Path, settings: DataSettings) -> list[Path]:
     return [folder / f"start_{index:04d}" for index in range(settings.starts)]
 
 
+def world_folders(folder: Path, settings: DataSettings) -> list[Path]:
+    """Where the disturbed episodes lie."""
+    return [folder / f"world_{index:04d}" for index in range(settings.worlds)]
+
+
 def record_all(
     folder: Path,
     settings: DataSettings,
@@ -237,6 +251,7 @@ def record_all(
     roles = (
         (record_episode, TRAINING, episode_folders(folder, settings)),
         (record_start, STARTS, start_folders(folder, settings)),
+        (record_world, WORLDS, world_folders(folder, settings)),
     )
     folders = [item for _, _, items in roles for item in items]
     jobs = [

@@ -16,6 +16,8 @@ class DataSettings:
         starts, start_s: number and length [s] of short episodes that start with the arm and the
             objects anywhere (`sim.randomisation.sample_scattered`): the planner alone hardly ever
             brings the arm back from the bin to an object that is far downstream already.
+        worlds, world_s: number and length [s] of disturbed episodes
+            (`sim.disturbed_worlds.sample_disturbed`), one world each.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
@@ -26,6 +28,8 @@ class DataSettings:
     episode_s: float = 6.0
     starts: int = 800
     start_s: float = 2.0
+    worlds: int = 300
+    world_s: float = 10.0
     noisy_share: float = 0.4
     noise_rad_s: float = 0.1
     noise_m_s: float = 0.02
@@ -49,6 +53,25 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
+class WorldSettings:
+    """Training of the features for worlds unlike the nominal ones.
+
+    Attributes:
+        batch: worlds in a step.
+        window_s: length of a world's window [s].
+        chunks: parts of a window; the readout is solved anew after each of them.
+        strength: of the prior that holds the readout [independent samples], as the engine's.
+        weight: of its loss against the nominal one.
+    """
+
+    batch: int = 8
+    window_s: float = 8.0
+    chunks: int = 8
+    strength: float = 4.0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class PolicySettings:
     """Training of core and head.
 
@@ -62,6 +85,7 @@ class PolicySettings:
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
         position_weight: weight of the position loss against the action loss.
         embedding_noise: standard deviation of noise on the normalised embedding.
+        worlds: training of the features for worlds unlike the nominal ones.
     """
 
     steps: int = 4000
@@ -73,6 +97,7 @@ class PolicySettings:
     weight_decay: float = 1e-4
     position_weight: float = 5.0
     embedding_noise: float = 0.02
+    worlds: WorldSettings = field(default_factory=WorldSettings)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 Each of the batch's streams walks through an episode window by window. Most windows carry on from
 the state where the last one ended, the rest start somewhere else from a state of zero, as the
-robot does when it is switched on.
+robot does when it is switched on. Beside these nominal windows every step takes windows of
+disturbed episodes, on which the features are to be easy to adapt (`world_training.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +24,27 @@ from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
+from liquid_adapt_ros.tools.pretrain.world_training import WorldWindows, adapted_outputs
 
 # Beyond these normalised errors the loss is linear: the planner's changes of mind and the moments
 # in which a camera cannot know the target yet shall not outweigh the rest.
 _ACTION_LINEAR_FROM, _POSITION_LINEAR_FROM = 1.0, 0.1
 _GRADIENT_NORM_MAX = 1.0
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """All that a policy is trained on: ordinary episodes, short ones with a scattered start, and
+    disturbed ones."""
+
+    ordinary: Sequence[PolicySequence]
+    starts: Sequence[PolicySequence]
+    worlds: Sequence[PolicySequence]
+
+    def normalised(self, norm: dict[str, NDArray[np.float32]]) -> Episodes:
+        """The same in the network's units."""
+        parts = (self.ordinary, self.starts, self.worlds)
+        return Episodes(*([normalised(item, norm) for item in part] for part in parts))
 
 
 class Windows:
@@ -108,17 +126,11 @@ def policy_loss(said: Tensor, wanted: Tensor, spec: PolicySpec, position_weight:
 class PolicyTrainer:
     """Policy, optimiser, schedule and the states that the streams carry."""
 
-    def __init__(
-        self,
-        sequences: Sequence[PolicySequence],
-        starts: Sequence[PolicySequence],
-        spec: PolicySpec,
-        settings: PolicySettings,
-        seed: int,
-    ) -> None:
+    def __init__(self, episodes: Episodes, spec: PolicySpec, settings: PolicySettings, seed: int):
         self._spec, self._settings, self._seed = spec, settings, seed
         self.policy = LiquidNetwork(spec.network, seed=seed)
-        self._windows = Windows(sequences, starts, settings, spec.step_s)
+        self._windows = Windows(episodes.ordinary, episodes.starts, settings, spec.step_s)
+        self._worlds = WorldWindows(episodes.worlds, settings.worlds, spec.step_s)
         self._optimiser = torch.optim.AdamW(
             self.policy.parameters(),
             lr=settings.learning_rate,
@@ -139,15 +151,11 @@ class PolicyTrainer:
         """One optimiser step; `number` seeds what is drawn. Returns the loss."""
         rng = np.random.default_rng((self._seed, number))
         features, outputs, is_new = self._windows.draw(rng)
-        embedding = features[..., self._spec.inputs.slices()["embedding"]]
-        noise = rng.standard_normal(embedding.shape, dtype=np.float32)
-        embedding += np.float32(self._settings.embedding_noise) * noise
         self._state[torch.from_numpy(is_new)] = 0.0
-        said, last_state = self.policy(torch.from_numpy(features), self._state)
-        self._state = last_state.detach()
-        loss = policy_loss(
-            said, torch.from_numpy(outputs), self._spec, self._settings.position_weight
-        )
+        nominal_phi, self._state = self._phi(features, self._state, rng)
+        said = self.policy.read_out(nominal_phi)
+        loss = self._loss(said, torch.from_numpy(outputs))
+        loss = loss + self._settings.worlds.weight * self._world_loss(nominal_phi, rng)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), _GRADIENT_NORM_MAX)
@@ -155,11 +163,33 @@ class PolicyTrainer:
         self._schedule.step()
         return float(loss.detach())
 
+    def _world_loss(self, nominal_phi: Tensor, rng: np.random.Generator) -> Tensor:
+        features, outputs = self._worlds.draw(rng)
+        wanted = torch.from_numpy(outputs)
+        phi, _ = self._phi(features, None, rng)
+        said = adapted_outputs(
+            self.policy, phi, wanted, nominal_phi.flatten(0, 1), self._settings.worlds
+        )
+        return self._loss(said, wanted[:, -said.shape[1] :])
+
+    def _phi(
+        self, features: NDArray[np.float32], state: Tensor | None, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the readout reads, with noise on the embedding, and the last state."""
+        embedding = features[..., self._spec.inputs.slices()["embedding"]]
+        noise = rng.standard_normal(embedding.shape, dtype=np.float32)
+        embedding += np.float32(self._settings.embedding_noise) * noise
+        sequence = torch.from_numpy(features)
+        states, last_state = self.policy.core.unroll(state, sequence)
+        return self.policy.phi(states, sequence), last_state.detach()
+
+    def _loss(self, said: Tensor, wanted: Tensor) -> Tensor:
+        return policy_loss(said, wanted, self._spec, self._settings.position_weight)
+
 
 def train_policy(
     folder: Path,
-    sequences: Sequence[PolicySequence],
-    starts: Sequence[PolicySequence],
+    episodes: Episodes,
     norm: dict[str, NDArray[np.float32]],
     spec: PolicySpec,
     settings: PolicySettings,
@@ -171,8 +201,7 @@ def train_policy(
 
     `progress` is called with steps done, steps in all and a line of text.
     """
-    windows = ([normalised(item, norm) for item in part] for part in (sequences, starts))
-    trainer = PolicyTrainer(*windows, spec, settings, seed)
+    trainer = PolicyTrainer(episodes.normalised(norm), spec, settings, seed)
     checkpoint = trainer.checkpoint(folder / "checkpoint.pt", checkpoint_s)
     first, average = checkpoint.restore(), 0.0
     for number in range(first, settings.steps):
