@@ -42,6 +42,13 @@ def main() -> None:
         "--tuning", action="store_true", help="the seeds and strengths that choices are made on"
     )
     parser.add_argument(
+        "--seeds",
+        type=int,
+        choices=range(1, len(REPORTED.seeds) + 1),
+        metavar=f"1..{len(REPORTED.seeds)}",
+        help="only the first so many seeds",
+    )
+    parser.add_argument(
         "--methods",
         nargs="+",
         choices=METHODS,
@@ -69,6 +76,9 @@ def _suite(arguments: argparse.Namespace) -> Suite:
     if arguments.quick:
         split = _small(split)
         methods, closed_loop_seeds = QUICK_METHODS, split.seeds[:1]
+    if arguments.seeds:
+        split = dataclasses.replace(split, seeds=split.seeds[: arguments.seeds])
+        closed_loop_seeds = closed_loop_seeds[: arguments.seeds]
     if arguments.methods:
         methods = tuple(dict.fromkeys([*arguments.methods, FULL]))
     models = share_folder() / "models"

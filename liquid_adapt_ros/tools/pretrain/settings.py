@@ -66,9 +66,9 @@ class WorldSettings:
 
     batch: int = 8
     window_s: float = 8.0
-    chunks: int = 8
+    chunks: int = 16
     strength: float = 4.0
-    weight: float = 1.0
+    weight: float = 2.0
 
 
 @dataclass(frozen=True)
