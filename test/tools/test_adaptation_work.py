@@ -44,7 +44,7 @@ def test_streams_are_recorded_anew_for_another_normalisation_but_not_for_other_w
 def test_ctrl_c_ends_it_at_once_and_says_how_to_go_on(tmp_path):
     command = [sys.executable, "-m", "liquid_adapt_ros.tools.adaptation", "--quick"]
     suite = subprocess.Popen(
-        [*command, "--out", str(tmp_path), "--processes", "1"],
+        [*command, "--out", str(tmp_path), "--processes", "1", "--seeds", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
