@@ -76,6 +76,7 @@ def test_error_falls_after_a_change_and_a_restarted_trainer_goes_on(probe, robot
 
     assert trainer.stop() == 0
     robot.run(1.0)
+    versions = [update.version for update in robot.updates]  # with those that were on their way
     start()
     robot.run(4.0)
     later = [update.version for update in robot.updates][len(versions) :]
@@ -209,9 +210,12 @@ def test_pause_and_return_to_the_baseline_are_services(probe, robot, start, fitt
     assert not robot.status.learning and robot.status.reason == "paused on request"
     response = probe.call(Trigger, f"{NODE}/restore_baseline", Trigger.Request())
     assert response.success
-    robot.run(0.5)
-    assert distance(robot, fitted[1]) == 0.0
+    for _ in range(50):  # of 0.1 s, until a status tells of it
+        robot.run(0.1)
+        if robot.status.rolled_back:
+            break
     assert robot.status.rolled_back == 1
+    assert distance(robot, fitted[1]) == 0.0
     assert probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=False)).success
     assert_learns(robot, within_s=10.0)
     refused = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -46,8 +47,9 @@ def _short(parts: Sequence[str]) -> str:
 def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
     """Do the pieces of each stage, one stage after the other, with a bar each.
 
-    Raises SystemExit at Ctrl-C.
+    Raises SystemExit at Ctrl-C, also where a shell in the background would have it ignored.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
