@@ -49,11 +49,10 @@ def test_ctrl_c_ends_it_at_once_and_says_how_to_go_on(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"COLUMNS": "100", "FORCE_COLOR": "1"},
+        env=os.environ | {"COLUMNS": "100", "FORCE_COLOR": "1", "TERM": "xterm"},
     )
-    for line in iter(lambda: suite.stdout.read(1), ""):
-        if line == "s":  # of "streams": the first bar is there
-            break
+    while suite.stdout.read(1) not in ("s", ""):  # of "streams": the first bar is there
+        pass
     os.killpg(suite.pid, signal.SIGINT)
     said, errors = suite.communicate(timeout=60)
     assert suite.returncode == 130
