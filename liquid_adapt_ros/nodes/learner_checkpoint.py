@@ -26,13 +26,13 @@ class LearnerCheckpoint:
 
     Args:
         parameter, namespace: see checkpoint_path; an empty parameter: nothing is kept.
-        fingerprint: of the model; a checkpoint of another one does not fit.
+        model_sha256: of the model file; what was learned on other weights does not fit.
 
     Raises ValueError where another process uses the file.
     """
 
-    def __init__(self, parameter: str, namespace: str, fingerprint: str) -> None:
-        self._fingerprint = fingerprint
+    def __init__(self, parameter: str, namespace: str, model_sha256: str) -> None:
+        self._model_sha256 = model_sha256
         self._file: CheckpointFile | None = None
         if not parameter:
             return
@@ -62,7 +62,7 @@ class LearnerCheckpoint:
         if self._file is None:
             raise ValueError("checkpoint_file is empty: nothing is kept")
         tensors, description = engine_state(engine)
-        self._file.save(tensors, {**description, "fingerprint": self._fingerprint})
+        self._file.save(tensors, {**description, "model_sha256": self._model_sha256})
         return self._file.path
 
     def restore(self, engine: AdaptationEngine) -> str:
@@ -74,8 +74,8 @@ class LearnerCheckpoint:
             return ""
 
         def shapes(description):  # noqa: ANN001, ANN202
-            if description.get("fingerprint") != self._fingerprint:
-                raise ValueError(f"it is of model {str(description.get('fingerprint'))[:12]!r}")
+            if description.get("model_sha256") != self._model_sha256:
+                raise ValueError("it was learned on another model file")
             return state_shapes(engine, description)
 
         try:

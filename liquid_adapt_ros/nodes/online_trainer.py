@@ -41,6 +41,7 @@ from liquid_adapt_ros.nodes.trainer_parameters import (
 )
 from liquid_adapt_ros.nodes.update_sender import UpdateSender
 from liquid_adapt_ros.runtime.policy_model import load_policy
+from liquid_adapt_ros.weights.fingerprint import file_sha256
 
 STATUS_PERIOD_S = 0.5
 # How often the governor is asked whether a training step may start.
@@ -80,7 +81,7 @@ class OnlineTrainer(ManagedNode):
         self._engine = self._learner.engine
         self._governor = Governor(governor_settings(p), find_sensors())
         self._checkpoint = LearnerCheckpoint(
-            p["checkpoint_file"], self.get_namespace(), model.fingerprint
+            p["checkpoint_file"], self.get_namespace(), file_sha256(path)
         )
         restored = self._checkpoint.restore(self._engine)
         self._status = AdaptationStatus(power_w=math.nan, temperature_c=math.nan)

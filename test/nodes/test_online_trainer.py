@@ -1,5 +1,7 @@
 """online_trainer as a process: a stream and labels in, rising versions and a falling error out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sensor_drivers import unchanged
@@ -197,6 +199,24 @@ def test_broken_checkpoint_is_named_and_learning_starts_from_the_shipped_weights
     assert response.success and str(path) in response.message
     assert path.stat().st_size > 10_000
     assert trainer.stop() == 0
+
+
+def test_what_was_learned_on_other_weights_of_the_same_shape_is_left(
+    probe, robot, start, fitted, tmp_path
+):
+    # Only the end of the trainer writes the file: each save replaces what is said of restoring.
+    kept = {"checkpoint_file": str(tmp_path / "state.safetensors"), "checkpoint_period_s": 3600.0}
+    trainer = start(**kept)
+    robot.run(3.0)
+    assert trainer.stop() == 0
+    path, model = fitted
+    bias = model.params["readout.bias"] + np.float32(0.01)
+    other = dataclasses.replace(model, params=model.params | {"readout.bias": bias})
+    assert other.fingerprint == model.fingerprint
+    other.save(path)
+    start(**kept)
+    robot.run(1.0)
+    assert probe.spin_until(lambda: "another model file" in probe.value(NODE, "checkpoint"))
 
 
 def test_pause_and_return_to_the_baseline_are_services(probe, robot, start, fitted):
