@@ -89,7 +89,7 @@ def world(ids) -> PolicySequence:
 
 def test_nothing_is_asked_of_a_target_that_no_picture_can_show_yet():
     known = [0] * 5 + [1] * 30 + [0] * 3 + [2] * 30
-    settings = WorldSettings(batch=1, window_s=0.01 * len(known), chunks=2)
+    settings = WorldSettings(batch=1, window_s=0.01 * len(known), chunks=4)
     _, outputs = WorldWindows([world(known)], settings, 0.01).draw(np.random.default_rng(0))
     asked = np.isfinite(outputs[0, :, -1])
     np.testing.assert_array_equal(np.flatnonzero(asked), [*range(15, 35), *range(48, 68)])
@@ -98,4 +98,9 @@ def test_nothing_is_asked_of_a_target_that_no_picture_can_show_yet():
 
 def test_a_window_longer_than_a_world_is_refused():
     with pytest.raises(ValueError, match="windows of 50 ticks, but a world of 40"):
-        WorldWindows([world([1] * 40)], WorldSettings(window_s=0.5), 0.01)
+        WorldWindows([world([1] * 40)], WorldSettings(window_s=0.5, chunks=5), 0.01)
+
+
+def test_a_window_is_cut_into_chunks_of_one_length_or_refused():
+    with pytest.raises(ValueError, match="windows of 50 ticks can't be cut into 16 chunks"):
+        WorldWindows([world([1] * 90)], WorldSettings(window_s=0.5), 0.01)

@@ -57,6 +57,8 @@ def main() -> None:
     cores = os.cpu_count() or 1
     parser.add_argument("--processes", type=int, default=cores, help="and threads to use")
     arguments = parser.parse_args()
+    if arguments.encoder and not arguments.encoder.is_file():
+        parser.error(f"--encoder {arguments.encoder}: there is no such file")
     keep_freed_memory()
     pipeline = Pipeline(
         work=arguments.work,

@@ -30,7 +30,7 @@ Core and head, but neither encoder nor readout, were also trained on {worlds} di
 {world_s:g} s, drawn by `sim/disturbed_worlds.py`: belts up to 1.9 times as fast, bumped and late
 cameras, wrong depth, other light, payloads, and biased encoders and IMUs, one to three of them at
 once. There the readout is solved anew from the seconds that have passed, and the features are
-trained for what it then says to the next one (`tools/pretrain/world_training.py`). In all
+trained for what it says to the samples after them (`tools/pretrain/world_training.py`). In all
 {pictures} pictures.
 
 ## How well it does

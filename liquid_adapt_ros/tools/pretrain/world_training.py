@@ -3,10 +3,10 @@
 The robot corrects its readout by ridge regression that is held to the shipped one
 (`adaptation.ridge_bank`). Core and head are therefore trained on what that comes to: on a window
 of a world unlike the nominal ones, the readout is solved from the seconds that have passed, and
-what it says to the next second is the loss, whose gradient reaches the features through the
-solution. Shared features with a readout for each condition are Neural-Fly's meta-learning
-(O'Connell et al., arXiv 2205.06908); the gradient through the closed form is that of Bertinetto
-et al., arXiv 1805.08136. The shipped readout itself learns from nominal data alone.
+what it says to the next part of the window is the loss, whose gradient reaches the features
+through the solution. Shared features with a readout for each condition are Neural-Fly's
+meta-learning (O'Connell et al., arXiv 2205.06908); the gradient through the closed form is that of
+Bertinetto et al., arXiv 1805.08136. The shipped readout itself learns from nominal data alone.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.hindsight import TrackLimits
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
 from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import WorldSettings
 
-# As the engine has it: labels this far apart are independent, and how much of the prior is the
-# same in all directions.
-_CORRELATION_S, _ISOTROPY = 0.1, 0.1
-# A target that is new for less than this can't be in the picture yet: nothing is asked of it.
-_NEW_S = 0.1
+# As the engine has it: which labels are independent, what the prior is, and from when on a new
+# target can be in the picture; nothing is asked of it before.
+_CORRELATION_S = ReadoutSettings().correlation_s
+_ISOTROPY = EngineSettings().prior_isotropy
+_NEW_S = TrackLimits().seen_before_s
 
 
 class WorldWindows:
@@ -43,6 +46,10 @@ class WorldWindows:
     ) -> None:
         self._batch = settings.batch
         self._length = round(settings.window_s / step_s)
+        if self._length % settings.chunks:
+            raise ValueError(
+                f"windows of {self._length} ticks can't be cut into {settings.chunks} chunks"
+            )
         shortest = min(len(item.features) for item in worlds)
         if self._length > shortest:
             raise ValueError(f"windows of {self._length} ticks, but a world of {shortest}")
