@@ -35,21 +35,18 @@ class CandidateJudge:
     def __init__(self, settings: GuardSettings):
         self._settings = settings
 
-    def objection(self, newest: tuple[float, float], nominal: tuple[float, float] | None) -> str:
-        """Why the candidate is to be dropped; empty where it is not.
+    def on_newest(self, candidate: float, in_use: float) -> str:
+        """Why the candidate is to be dropped for its error on the newest labelled samples,
+        against that of the weights in use; empty where it is not. NaN counts as worse."""
+        if candidate <= in_use * (1.0 + self._settings.newest_margin):
+            return ""
+        return f"error {candidate:.4g} on the newest labels, {in_use:.4g} before"
 
-        newest: error of the candidate and of the weights in use on the newest labelled samples.
-        nominal: error of the candidate and of the shipped weights on the nominal store, None
-        where there is no such store. NaN counts as worse.
-        """
-        candidate, in_use = newest
-        if not candidate <= in_use * (1.0 + self._settings.newest_margin):
-            return f"error {candidate:.4g} on the newest labels, {in_use:.4g} before"
-        if nominal is not None:
-            candidate, shipped = nominal
-            if not candidate <= shipped * (1.0 + self._settings.nominal_margin):
-                return f"error {candidate:.4g} on the nominal store, {shipped:.4g} as shipped"
-        return ""
+    def on_nominal(self, candidate: float, shipped: float) -> str:
+        """The same for the nominal store, against the shipped weights."""
+        if candidate <= shipped * (1.0 + self._settings.nominal_margin):
+            return ""
+        return f"error {candidate:.4g} on the nominal store, {shipped:.4g} as shipped"
 
 
 # One batch of labels counts as a factor of at most e^3 in squared error.

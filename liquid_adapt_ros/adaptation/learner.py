@@ -4,7 +4,7 @@ Units, the meaning of the outputs and the delay of the labels are known here; le
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,6 +87,10 @@ class OnlineLearner:
         self._mean = norm["norm.output_mean"].astype(np.float64)
         self._scale = norm["norm.output_scale"].astype(np.float64)
         self._slices = spec.layout.slices()
+        outputs = np.arange(spec.outputs)
+        places = {name: outputs[part] for name, part in self._slices.items()}
+        self._position_outputs, self._base_outputs = places["position"], places["base"]
+        self._joint_outputs = np.concatenate([places["joint_velocity"], places["gripper"]])
         weight = np.full(spec.outputs, settings.action_weight)
         weight[self._slices["position"]] = settings.position_weight
         self.engine = AdaptationEngine(
@@ -154,7 +158,7 @@ class OnlineLearner:
             said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
             label = JudgedLabel(stamp_ns, labels.track[index], labels.position[index], *said)
             for item in self._judge.take(label):
-                self._label([item.stamp_ns], ("position",), item.position[None])
+                self._label([item.stamp_ns], self._position_outputs, item.position[None])
         self.score.settle(self._track)
 
     def observe_joint_command(
@@ -170,7 +174,7 @@ class OnlineLearner:
         self._joint_commands.observe(stamp_ns, np.append(joint_velocity, gripper))
         stamps = _taken_until(self._unmoved, stamp_ns - self._tolerance_ns)
         commands = self._joint_commands.at(stamps)
-        self._label(stamps, ("joint_velocity", "gripper"), commands)
+        self._label(stamps, self._joint_outputs, commands)
 
     def observe_base_command(self, stamp_ns: int, linear_m_s: float, angular_rad_s: float) -> None:
         """Take the planner's base velocity.
@@ -182,7 +186,7 @@ class OnlineLearner:
             return
         self._base_commands.observe(stamp_ns, [linear_m_s, angular_rad_s])
         stamps = _taken_until(self._undriven, stamp_ns - self._tolerance_ns)
-        self._label(stamps, ("base",), self._base_commands.at(stamps))
+        self._label(stamps, self._base_outputs, self._base_commands.at(stamps))
 
     def forget(self) -> None:
         """Start over, as after a jump of the clock; weights and total score stay."""
@@ -207,14 +211,13 @@ class OnlineLearner:
         return self._mean[part] + self._scale[part] * outputs[part]
 
     def _label(
-        self, stamps_ns: ArrayLike, groups: tuple[str, ...], values: NDArray[np.float64]
+        self, stamps_ns: Sequence[int], part: NDArray[np.int64], values: NDArray[np.float64]
     ) -> None:
-        """Give the engine labels of some groups of outputs, in physical units (N, size)."""
-        part = np.concatenate([np.arange(self._spec.outputs)[self._slices[g]] for g in groups])
+        """Give the engine labels of some of the outputs, in physical units (N, size)."""
         target = np.full((len(values), self._spec.outputs), np.nan)
         target[:, part] = (values - self._mean[part]) / self._scale[part]
         for stamp_ns, row in zip(stamps_ns, target, strict=True):
-            self.engine.label(int(stamp_ns), row)
+            self.engine.label(stamp_ns, row)
 
 
 def _taken_until(waiting: deque[int], stamp_ns: int) -> list[int]:

@@ -92,8 +92,9 @@ class SampleRing:
 
     def find(self, stamp_ns: int) -> int | None:
         """The row of the sample with this stamp; None where it is not kept."""
-        row = int(np.searchsorted(self.stamp_ns, stamp_ns))
-        return row if row < len(self) and self.stamp_ns[row] == stamp_ns else None
+        stamps = self.stamp_ns
+        row = int(stamps.searchsorted(stamp_ns))
+        return row if row < len(stamps) and stamps[row] == stamp_ns else None
 
     def clear(self) -> None:
         """Forget every sample."""

@@ -77,8 +77,7 @@ class TrainingSide:
             self._judged, self._replayed = windows.select(is_judged), windows.select(~is_judged)
         self._shipped_error = self._shipped_moment = None
         if self._judged is not None:
-            self._shipped_error = self._error(self._judged)
-            self._shipped_moment = self._moment()
+            self._shipped_error, self._shipped_moment = self._on_nominal()
         self.nominal_moment = self._shipped_moment
         self._forget_optimiser = False
 
@@ -140,16 +139,11 @@ class TrainingSide:
         job.candidate = training.params()
         if not all(np.isfinite(value).all() for value in job.candidate.values()):
             return "weights are not finite"
-        if self._judge is None:
-            objection = ""
-        else:
-            nominal = None
-            if self._judged is not None:
-                nominal = (self._error(self._judged), self._shipped_error)
-            objection = self._judge.objection((after, before), nominal)
-        if not objection and self._judged is not None:
-            job.nominal_moment = self._moment()
-        return objection
+        objection = self._judge.on_newest(after, before) if self._judge else ""
+        if objection or self._judged is None:
+            return objection
+        nominal_error, job.nominal_moment = self._on_nominal()
+        return self._judge.on_nominal(nominal_error, self._shipped_error) if self._judge else ""
 
     def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:
         """Optimiser and replay store, as tensors and numbers."""
@@ -274,10 +268,11 @@ class TrainingSide:
     def _error(self, windows: Windows) -> float:
         return self._training.error(windows)
 
-    def _moment(self) -> NDArray[np.float64]:
-        phi = self._training.phi(self._judged)
+    def _on_nominal(self) -> tuple[float, NDArray[np.float64]]:
+        """Error on the judge's part of the nominal set, and second moment of phi there."""
+        error, phi = self._training.error_and_phi(self._judged)
         phi = np.concatenate([phi, np.ones((len(phi), 1))], axis=1)
-        return phi.T @ phi / len(phi)
+        return error, phi.T @ phi / len(phi)
 
 
 def _labelled(window: Windows) -> int:

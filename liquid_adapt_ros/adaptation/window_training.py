@@ -151,7 +151,7 @@ class WindowTraining:
         self._optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for batch, weight in zip(batches, weights, strict=True):
-            loss = self._loss(batch, weight) / len(batches)
+            loss = self._loss(self._outputs(batch), batch, weight) / len(batches)
             self._scaler.scale(loss).backward()
             total += float(loss.detach())
         if self.settings.elastic_strength > 0.0 and self._fisher:
@@ -169,19 +169,23 @@ class WindowTraining:
     @torch.no_grad()
     def error(self, windows: Windows) -> float:
         """The loss over some windows, all of the same weight, without EWC."""
-        return float(self._loss(windows, np.ones(len(windows), np.float32)))
+        return self._mean_loss(self._outputs(windows), windows)
 
     @torch.no_grad()
     def phi(self, windows: Windows) -> NDArray[np.float64]:
         """What the readout reads, (B T, P), over all samples of some windows."""
-        network = self._network
-        features = torch.from_numpy(windows.features).to(self._device)
-        state = torch.from_numpy(windows.hidden_state).to(self._device)
-        states, _ = network.core.unroll(state, features, windows.dt_s)
-        return network.phi(states, features).flatten(0, 1).double().cpu().numpy()
+        return _flat(self._phi(windows))
 
-    def _loss(self, batch: Windows, weight: NDArray[np.float32]) -> Tensor:
-        outputs = self._outputs(batch)
+    @torch.no_grad()
+    def error_and_phi(self, windows: Windows) -> tuple[float, NDArray[np.float64]]:
+        """Both at once."""
+        phi = self._phi(windows)
+        return self._mean_loss(self._network.read_out(phi), windows), _flat(phi)
+
+    def _mean_loss(self, outputs: Tensor, windows: Windows) -> float:
+        return float(self._loss(outputs, windows, np.ones(len(windows), np.float32)))
+
+    def _loss(self, outputs: Tensor, batch: Windows, weight: NDArray[np.float32]) -> Tensor:
         target = torch.from_numpy(batch.target).to(self._device)
         known = ~target.isnan()
         error = functional.smooth_l1_loss(
@@ -198,10 +202,14 @@ class WindowTraining:
         return (per_output * self._output_weight).sum() / self._output_weight.sum()
 
     def _outputs(self, batch: Windows) -> Tensor:
+        with torch.autocast(self._device.type, enabled=self.settings.mixed_precision):
+            return self._network.read_out(self._phi(batch)).float()
+
+    def _phi(self, batch: Windows) -> Tensor:
         features = torch.from_numpy(batch.features).to(self._device)
         state = torch.from_numpy(batch.hidden_state).to(self._device)
-        with torch.autocast(self._device.type, enabled=self.settings.mixed_precision):
-            return self._network(features, state, batch.dt_s)[0].float()
+        states, _ = self._network.core.unroll(state, features, batch.dt_s)
+        return self._network.phi(states, features)
 
     def _elastic(self) -> Tensor:
         terms = [
@@ -209,6 +217,10 @@ class WindowTraining:
             for name, parameter in self._network.named_parameters()
         ]
         return 0.5 * torch.stack(terms).sum()
+
+
+def _flat(phi: Tensor) -> NDArray[np.float64]:
+    return phi.flatten(0, 1).double().cpu().numpy()
 
 
 def _relative(fisher: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
