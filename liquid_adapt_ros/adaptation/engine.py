@@ -287,8 +287,9 @@ class AdaptationEngine:
         return self.training.job(self._ring, self.network)
 
     def finish(self, job: TrainingJob, objection: str) -> Update | None:
-        """Take over what a job came to, `objection` being what run() returned."""
-        if not self.training.is_current(job):
+        """Take over what a job came to, `objection` being what run() returned; None where nothing
+        changed: most jobs are steps towards a candidate."""
+        if not (objection or job.candidate) or not self.training.is_current(job):
             return None
         if objection:
             self.counts.rejected += 1

@@ -26,18 +26,28 @@ class NotReady(Exception):
 
 @dataclass
 class TrainingJob:
-    """One training step with all it needs; `run` may be called in another thread."""
+    """One optimiser step with all it needs; `run` may be called in another thread.
+
+    Attributes:
+        batches, weights: what the step is made on, and how much each window counts.
+        newest: what a candidate is judged on.
+        in_use: the weights that a candidate is compared with.
+        epoch: rises when what was trained is given up.
+        candidate: the weights that the last steps came to, where this one was the last of them.
+    """
 
     side: TrainingSide
-    batches: list[list[Windows]]
-    weights: list[NDArray[np.float32]]
+    batches: list[Windows]
+    weights: NDArray[np.float32]
     newest: Windows
-    candidate: Params
+    in_use: Params
     epoch: int
+    candidate: Params | None = None
     nominal_moment: NDArray[np.float64] | None = None
 
     def run(self) -> str:
-        """Train; returns why the candidate is to be dropped, empty where it is not."""
+        """Train; returns why the candidate is to be dropped, empty where it is not or where more
+        steps are to come."""
         return self.side.run(self)
 
 
@@ -79,12 +89,11 @@ class TrainingSide:
         if self._judged is not None:
             self._shipped_error, self._shipped_moment = self._on_nominal()
         self.nominal_moment = self._shipped_moment
-        self._forget_optimiser = False
+        self._gathered_epoch = self._gathered = 0
 
     def restart(self) -> None:
         """Go back to the shipped weights; what was seen is kept."""
         self._epoch += 1
-        self._forget_optimiser = True
         self.nominal_moment = self._shipped_moment
 
     def is_current(self, job: TrainingJob) -> bool:
@@ -116,29 +125,36 @@ class TrainingSide:
             raise NotReady(f"fewer than {settings.min_labelled} labels in the newest window")
         self._offer(ring, end, recent[-1])
         batches, weights = [], None
-        for _ in range(self._settings.training.steps):
-            drawn = []
-            for _ in range(self._settings.training.accumulate):
-                batch, weights = self._batch(recent)
-                drawn.append(batch)
-            batches.append(drawn)
+        for _ in range(self._settings.training.accumulate):
+            batch, weights = self._batch(recent)
+            batches.append(batch)
         return TrainingJob(self, batches, weights, newest, network, self._epoch)
 
     def run(self, job: TrainingJob) -> str:
         """See TrainingJob.run."""
         training = self._training
-        training.go_on_from(job.candidate, keep_optimiser=not self._forget_optimiser)
-        self._forget_optimiser = False
-        before = self._error(job.newest)
+        if self._gathered_epoch != job.epoch:
+            # The weights in use are others than the optimiser's, and so is what it gathered.
+            self._gathered_epoch, self._gathered = job.epoch, 0
+            training.forget_optimiser()
+        if not self._gathered:
+            training.go_on_from(job.in_use)
         try:
-            for batches in job.batches:
-                training.step(batches, [job.weights] * len(batches))
+            training.step(job.batches, [job.weights] * len(job.batches))
         except FloatingPointError as error:
+            self._gathered = 0
             return str(error)
-        after = self._error(job.newest)
+        self._gathered += 1
+        if self._gathered < self._settings.training.steps:
+            return ""
+        self._gathered = 0
         job.candidate = training.params()
         if not all(np.isfinite(value).all() for value in job.candidate.values()):
             return "weights are not finite"
+        training.go_on_from(job.in_use)
+        before = self._error(job.newest)
+        training.go_on_from(job.candidate)
+        after = self._error(job.newest)
         objection = self._judge.on_newest(after, before) if self._judge else ""
         if objection or self._judged is None:
             return objection

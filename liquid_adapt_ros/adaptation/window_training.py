@@ -31,7 +31,7 @@ class TrainingSettings:
             as plain gradient descent does; above it by the learning rate. Without it, AdamW makes
             steps of the same size out of the noise that is left when there is nothing to learn.
         max_gradient_norm: the gradient is scaled down to this norm.
-        steps: optimiser steps in a training job.
+        steps: optimiser steps, each a training job of its own, that make one candidate.
         accumulate: batches whose gradients are summed for one optimiser step.
         linear_from: errors beyond this count linearly (Huber), in output units [1].
         elastic_strength: weight of the pull towards the shipped weights, each by its Fisher
@@ -40,11 +40,11 @@ class TrainingSettings:
             precision (torch.amp), the state in single; on a CPU that would be slower and is off.
     """
 
-    learning_rate: float = 3e-4
-    bias_learning_rate: float = 1e-3
+    learning_rate: float = 2e-4
+    bias_learning_rate: float = 6e-4
     gradient_floor: float = 1e-3
     max_gradient_norm: float = 1.0
-    steps: int = 2
+    steps: int = 4
     accumulate: int = 1
     linear_from: float = 0.3
     elastic_strength: float = 1.0
@@ -101,11 +101,13 @@ class WindowTraining:
         """Copies of the learnable tensors."""
         return self._network.to_numpy()
 
-    def go_on_from(self, params: Params, keep_optimiser: bool) -> None:
-        """Go on from other weights, and forget what the optimiser gathered unless told not to."""
+    def go_on_from(self, params: Params) -> None:
+        """Go on from other weights, with what the optimiser has gathered."""
         self._network.load_numpy(params)
-        if not keep_optimiser:
-            self._optimiser.state.clear()
+
+    def forget_optimiser(self) -> None:
+        """Start anew with the optimiser's moments."""
+        self._optimiser.state.clear()
 
     def optimiser_state(self) -> tuple[dict[str, NDArray[np.float32]], int]:
         """AdamW's moments by tensor, and the number of steps they come from."""

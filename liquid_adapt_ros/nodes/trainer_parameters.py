@@ -141,7 +141,13 @@ _NETWORK_ROWS = (
     _fixed(
         "bias_learning_rate", _TRAINING.bias_learning_rate, "AdamW's rate for biases.", 0.0, 1.0
     ),
-    _fixed("training_steps", _TRAINING.steps, "Optimiser steps in a training job.", 1, 1000),
+    _fixed(
+        "training_steps",
+        _TRAINING.steps,
+        "Training steps, one each period_s, that make one candidate.",
+        1,
+        1000,
+    ),
     _fixed("accumulate", _TRAINING.accumulate, "Batches summed for one optimiser step.", 1, 1000),
     _fixed(
         "elastic_strength",

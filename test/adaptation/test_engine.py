@@ -9,6 +9,7 @@ from streams import PARAMS, SPEC, STEP_NS, follow, rmse, stream
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.training_job import NotReady
+from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
 READOUT_ONLY = EngineSettings(training=None)
@@ -191,13 +192,29 @@ def test_going_back_to_the_shipped_weights_forgets_everything():
 
 def test_job_that_began_before_a_rollback_is_dropped():
     made_up = stream(10.0, seed=10, change_s=2.0)
-    learner = engine(EngineSettings())
+    learner = engine(EngineSettings(training=TrainingSettings(steps=1), guard=None))
     follow(learner, made_up)
     job = learner.training_job()
     objection = job.run()
+    assert job.candidate is not None
     learner.restore_shipped()
     assert learner.finish(job, objection) is None
     assert learner.counts.accepted == 0
+
+
+def test_candidate_takes_its_steps_and_begins_anew_after_a_rollback():
+    learner = engine(EngineSettings(training=TrainingSettings(steps=3), guard=None))
+    follow(learner, stream(10.0, seed=10, change_s=2.0))
+
+    def taken() -> bool:
+        job = learner.training_job()
+        return learner.finish(job, job.run()) is not None
+
+    assert [taken() for _ in range(6)] == [False, False, True] * 2
+    taken()
+    learner.restore_shipped()
+    assert [taken() for _ in range(3)] == [False, False, True]
+    assert learner.counts.accepted == 3 and learner.counts.rejected == 0
 
 
 def test_weights_that_do_harm_are_taken_back():

@@ -24,9 +24,10 @@ def learned():
         return target if partly[0] % 3 else np.where([True, True, False], target, np.nan)
 
     follow(learner, made_up, train_every=None, label=label)
-    for _ in range(3):
+    for _ in range(2 * learner.settings.training.steps):
         job = learner.training_job()
         learner.finish(job, job.run())
+    assert learner.counts.accepted > 0
     return learner
 
 

@@ -156,7 +156,7 @@ def test_optimiser_goes_on_where_it_was():
         step(first, batch)
     tensors, steps = first.optimiser_state()
     assert {name: value.shape for name, value in tensors.items()} == first.optimiser_shapes(steps)
-    second.go_on_from(first.params(), keep_optimiser=True)
+    second.go_on_from(first.params())
     second.restore_optimiser(tensors, steps)
     for trainer in (first, second):
         step(trainer, batch)

@@ -88,7 +88,7 @@ def run_stream(
 
 
 def train(engine: AdaptationEngine) -> bool:
-    """One training job, if there is something to train on; returns whether weights changed."""
+    """One training step, if there is something to train on; returns whether weights changed."""
     try:
         job = engine.training_job()
     except NotReady:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.stage import source_hash
-from liquid_adapt_ros.weights.fingerprint import file_sha256
+from liquid_adapt_ros.weights.fingerprint import file_sha256, fingerprint
 
 # What a recorded stream depends on, the models aside.
 STREAM_SOURCES = (
@@ -37,7 +37,8 @@ def work_key(models: Path, *sources: str) -> str:
 def stream_key(models: Path) -> str:
     """The same of recorded streams: encoder and normalisation are all they have of the model."""
     model = load_policy(models / "conveyor_policy.safetensors")
-    return _short([source_hash(*STREAM_SOURCES), model.fingerprint])
+    seen = fingerprint({}, model.encoder_sha256, model.norm)
+    return _short([source_hash(*STREAM_SOURCES), seen])
 
 
 def _short(parts: Sequence[str]) -> str:
