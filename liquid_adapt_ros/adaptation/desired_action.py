@@ -58,6 +58,12 @@ class CommandHistory:
                 found[row] = self._commands[nearest]
         return found
 
+    def newest(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Stamps (N,) and values (N, size) of the commands from `since_ns` on."""
+        first = bisect_left(self._stamps_ns, since_ns)
+        values = np.array(self._commands[first:]).reshape(-1, self._size)
+        return np.array(self._stamps_ns[first:], np.int64), values
+
     def clear(self) -> None:
         """Forget every command."""
         self._stamps_ns.clear()

@@ -11,6 +11,7 @@ always believed: it can't have learned it from the detector.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,31 +111,44 @@ class DetectorJudge:
             self._newest.popleft()
         return passed
 
+    def verdict(self, track: int) -> bool | None:
+        """Whether labels of an object are being believed; None while that is not known."""
+        return self._believed if track == self._track else None
+
+    def would_believe(self, labels: Sequence[JudgedLabel]) -> bool:
+        """Whether labels of a new object, which have not come yet, are likely to be believed."""
+        return not self._is_surprising(labels)
+
     def _has_lasted(self, stamp_ns: int) -> bool:
         return (stamp_ns - self._distrusted_ns) / NANOSECONDS > self._limits.distrust_s
 
     def _judge(self) -> bool:
         """Whether the labels held are believed."""
-        adapted, frozen = _errors(self._held)
-        last_begun, self._begun = self._last_begun, frozen
-        if not self._newest or self._held[-1].stamp_ns < self._trusted_until_ns:
-            return True
+        is_surprising = self._is_surprising(self._held)
+        self._begun = _errors(self._held)[1]
+        if not is_surprising:
+            self._distrusted_ns = None
+        elif self._distrusted_ns is None:
+            self._distrusted_ns = self._held[0].stamp_ns
+        return not is_surprising
+
+    def _is_surprising(self, labels: Sequence[JudgedLabel]) -> bool:
+        """Whether these labels of a new object look like a detector that has slipped."""
+        if not self._newest or labels[-1].stamp_ns < self._trusted_until_ns:
+            return False
+        adapted, frozen = _errors(labels)
         limit_m = self._limits.surprise_m
         off_m, usual_m = _length(adapted), _length(_errors(self._newest)[0])
-        surprising = off_m > 2.0 * usual_m + limit_m and _length(frozen - last_begun) > limit_m
-        if not surprising or _length(frozen) < _AGREES * off_m:
-            self._distrusted_ns = None
-            return True
-        if self._distrusted_ns is None:
-            self._distrusted_ns = self._held[0].stamp_ns
-        return False
+        differs = _length(frozen - self._last_begun) > limit_m
+        agrees = _length(frozen) < _AGREES * off_m
+        return off_m > 2.0 * usual_m + limit_m and differs and not agrees
 
 
-def _span_s(labels: list[JudgedLabel] | deque[JudgedLabel]) -> float:
+def _span_s(labels: Sequence[JudgedLabel]) -> float:
     return (labels[-1].stamp_ns - labels[0].stamp_ns) / NANOSECONDS
 
 
-def _errors(labels: list[JudgedLabel] | deque[JudgedLabel]) -> tuple[Array, Array]:
+def _errors(labels: Sequence[JudgedLabel]) -> tuple[Array, Array]:
     """Mean errors (3,) of the adapted and of the shipped network [m]."""
     positions = np.array([label.position for label in labels])
     said = np.array([(label.adapted, label.frozen) for label in labels])

@@ -23,7 +23,11 @@ from numpy.typing import ArrayLike, NDArray
 from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.guard import LiveGuard
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_adaptation import (
+    ExpectedLabels,
+    ReadoutAdaptation,
+    ReadoutSettings,
+)
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment
@@ -96,6 +100,7 @@ class AdaptationEngine:
         self._moment = SecondMoment(features)
         self._unseen = 0  # newest samples that are not in the moment yet
         self._pending: list[tuple[int, NDArray[np.bool_]]] = []
+        self._forget_expected()
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
@@ -173,6 +178,24 @@ class AdaptationEngine:
         self.counts.labels += 1
         return True
 
+    def expect(self, stamps_ns: ArrayLike, targets: ArrayLike) -> None:
+        """Say what labels of the newest samples (N,) are likely to be, (N, O); NaN: unknown.
+
+        They count like labels until labels come, or `expected_s` has passed, or they are replaced
+        by the next call; but nothing is judged by them, and the network is not trained on them.
+
+        Raises:
+            ValueError: wrong shape or infinite.
+        """
+        stamps_ns, targets = np.asarray(stamps_ns, np.int64), np.asarray(targets, np.float64)
+        if targets.shape != (*stamps_ns.shape, self.spec.outputs) or np.isinf(targets).any():
+            raise ValueError(
+                f"expected labels need {stamps_ns.size} x {self.spec.outputs} values without "
+                f"infinities, got {targets.shape}"
+            )
+        self._expected = stamps_ns.tolist(), targets
+        self._is_expecting = self._is_expecting or bool(len(stamps_ns))
+
     def forget_stream(self) -> None:
         """Start a new stream, as after a jump of the clock; what was learned stays."""
         self._newest_ns = self._updated_ns = None
@@ -180,6 +203,7 @@ class AdaptationEngine:
         self._frozen_stream.reset()
         self._ring.clear()
         self._pending.clear()
+        self._forget_expected()
 
     def pause(self, reason: str) -> None:
         """Learn nothing from labels that come from now on; an empty reason ends the pause."""
@@ -224,7 +248,7 @@ class AdaptationEngine:
 
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
-        if not self._pending or not self._is_due():
+        if not (self._pending or self._is_expecting) or not self._is_due():
             return None
         self._updated_ns = self._newest_ns
         self._learn_pending()
@@ -270,7 +294,8 @@ class AdaptationEngine:
 
     def solve_readout(self) -> None:
         """Bring the readout up to what is known."""
-        self.readout.solve(self._prior())
+        self._is_expecting = False
+        self.readout.solve(self._prior(), self._expected_labels())
 
     # --- the slow time scale ------------------------------------------------------------------
 
@@ -332,6 +357,30 @@ class AdaptationEngine:
     def _independent(self, dt_s: NDArray[np.float64]) -> NDArray[np.float64]:
         settings = self.settings.readout or ReadoutSettings()
         return np.minimum(dt_s / settings.correlation_s, 1.0)
+
+    def _forget_expected(self) -> None:
+        nothing = np.empty((0, self.spec.outputs))
+        self._expected: tuple[list[int], NDArray[np.float64]] = [], nothing
+        self._is_expecting = False
+
+    def _expected_labels(self) -> ExpectedLabels | None:
+        """What is expected of samples that have no label yet."""
+        ring, found = self._ring, []
+        if self._expected[0] and not self._paused:
+            oldest_ns = self._newest_ns - round(self.settings.expected_s * NANOSECONDS)
+            for stamp_ns, target in zip(*self._expected, strict=True):
+                row = ring.find(stamp_ns)
+                if stamp_ns >= oldest_ns and row is not None and ring.usable[row]:
+                    found.append((row, target))
+        if not found:
+            return None
+        rows, targets = (np.array(column) for column in zip(*found, strict=True))
+        return ExpectedLabels(
+            phi=ring.phi[rows].astype(np.float64),
+            target=np.where(np.isnan(ring.target[rows]), targets, np.nan),
+            predicted=ring.predicted[rows][:, :-2].astype(np.float64),
+            independent=self._independent(ring.dt_s[rows]),
+        )
 
     def _learn_pending(self) -> None:
         ring, pending = self._ring, self._pending

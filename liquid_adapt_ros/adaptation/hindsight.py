@@ -64,6 +64,23 @@ class HindsightLabels:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """An object that is being followed.
+
+    Attributes:
+        track: number of its track.
+        begun_ns: stamp of the first detection of it that is kept [ns].
+        stamps_ns, positions: (D,), (D, 3) its newest detections, in the base frame of their
+            instants [m].
+    """
+
+    track: int
+    begun_ns: int
+    stamps_ns: NDArray[np.int64]
+    positions: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Detection:
     stamp_ns: int
     position: NDArray[np.float64]
@@ -129,6 +146,22 @@ class ObjectTrack:
         position[known] = self._interpolate(stamps, then[known], after[known])
         track[known] = tracks[after[known]]
         return HindsightLabels(position, known, track)
+
+    def newest(self, span_s: float) -> Followed | None:
+        """The object that is followed now, by its detections of the newest span [s]; None where
+        there is none, or the newest detection is suspect."""
+        if not self._kept or self._suspect is not None:
+            return None
+        last = self._kept[-1]
+        track = [item for item in self._kept if item.track == last.track]
+        span_ns = round(span_s * NANOSECONDS)
+        fresh = [item for item in track if last.stamp_ns - item.stamp_ns <= span_ns]
+        return Followed(
+            track=last.track,
+            begun_ns=track[0].stamp_ns,
+            stamps_ns=np.array([item.stamp_ns for item in fresh], np.int64),
+            positions=np.array([item.position for item in fresh]),
+        )
 
     def clear(self) -> None:
         """Forget every detection."""

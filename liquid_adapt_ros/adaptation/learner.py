@@ -15,6 +15,7 @@ from liquid_adapt_ros.adaptation.detector_judge import DetectorJudge, JudgedLabe
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_results import Prediction
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.expected_position import BaseMotion, expected_positions
 from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
 from liquid_adapt_ros.adaptation.prequential import PrequentialScore
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
@@ -26,6 +27,8 @@ HISTORY_MARGIN_S = 2.0
 # Stamps further apart than this belong to different clocks: a detection that far ahead of the
 # newest state is refused, a state that far behind it starts a new stream.
 CLOCK_TOLERANCE_S = 1.0
+# A label is expected from so much of an object's way, of which so many detections are known.
+_FOLLOWED_S, _FOLLOWED_DETECTIONS = 0.4, 4
 
 
 @dataclass(frozen=True)
@@ -154,11 +157,10 @@ class OnlineLearner:
         settled = _taken_until(self._unplaced, self._track.settled_ns - horizon_ns)
         labels = self._track.labels(settled, self._spec.horizon_s)
         for index in np.flatnonzero(labels.known):
-            stamp_ns = settled[index]
-            said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
-            label = JudgedLabel(stamp_ns, labels.track[index], labels.position[index], *said)
+            label = self._judged(settled[index], labels.track[index], labels.position[index])
             for item in self._judge.take(label):
                 self._label([item.stamp_ns], self._position_outputs, item.position[None])
+        self._expect()
         self.score.settle(self._track)
 
     def observe_joint_command(
@@ -209,6 +211,49 @@ class OnlineLearner:
     def _position(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         part = self._slices["position"]
         return self._mean[part] + self._scale[part] * outputs[part]
+
+    def _judged(self, stamp_ns: int, track: int, position: NDArray[np.float64]) -> JudgedLabel:
+        said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
+        return JudgedLabel(stamp_ns, track, position, *said)
+
+    def _expect(self) -> None:
+        """Tell the engine what the labels of the newest samples are likely to be."""
+        stamps_ns, positions = self._expected_positions()
+        target = np.full((len(stamps_ns), self._spec.outputs), np.nan)
+        part = self._position_outputs
+        target[:, part] = (positions - self._mean[part]) / self._scale[part]
+        self.engine.expect(stamps_ns, target)
+
+    def _expected_positions(self) -> tuple[list[int], NDArray[np.float64]]:
+        """Samples that wait for a position and see the object followed, and what they will get."""
+        nothing = [], np.empty((0, 3))
+        followed = self._track.newest(_FOLLOWED_S)
+        if followed is None or len(followed.stamps_ns) < _FOLLOWED_DETECTIONS:
+            return nothing
+        seen_ns = followed.begun_ns + round(self._track.limits.seen_before_s * NANOSECONDS)
+        newest_ns = int(followed.stamps_ns[-1])
+        waiting = [stamp for stamp in self._unplaced if seen_ns <= stamp <= newest_ns]
+        if not waiting:
+            return nothing
+        commands_ns, twist = self._base_commands.newest(int(followed.stamps_ns[0]))
+        motion = None
+        if len(commands_ns):
+            commands_s = (commands_ns - newest_ns) / NANOSECONDS
+            motion = BaseMotion(commands_s, twist, followed.positions[-1])
+        positions = expected_positions(
+            (followed.stamps_ns - newest_ns) / NANOSECONDS,
+            followed.positions,
+            (np.array(waiting) - newest_ns) / NANOSECONDS + self._spec.horizon_s,
+            motion,
+        )
+        believed = self._judge.verdict(followed.track)
+        if believed is None:
+            labels = [
+                self._judged(stamp, followed.track, position)
+                for stamp, position in zip(waiting, positions, strict=True)
+            ]
+            believed = self._judge.would_believe(labels)
+        return (waiting, positions) if believed else nothing
 
     def _label(
         self, stamps_ns: Sequence[int], part: NDArray[np.int64], values: NDArray[np.float64]

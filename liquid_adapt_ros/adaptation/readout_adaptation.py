@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,8 @@ class ReadoutSettings:
         loss_max: most that one sample counts against an estimate, in log-likelihood [1].
         variance_memory: memory of the noise's variance [independent samples].
         noise_floor: smallest standard deviation of the noise, in output units [1].
+        expected_noise: how far an expected label may be off, as a standard deviation, in output
+            units [1].
         gate: a sample further off than this many standard deviations of the latest ones counts
             less, with the inverse square of its distance.
         gate_memory: newest labels whose median error says what is usual.
@@ -71,6 +74,7 @@ class ReadoutSettings:
     loss_max: float = 4.0
     variance_memory: float = 10.0
     noise_floor: float = 0.02
+    expected_noise: float = 0.05
     gate: float = 4.0
     gate_memory: int = 15
     jump_ratio: float = 6.0
@@ -85,6 +89,19 @@ class ReadoutSettings:
         for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+class ExpectedLabels(NamedTuple):
+    """Labels of N samples that have not come yet, as they are likely to be.
+
+    phi: (N, P). target: (N, O), NaN where nothing is expected. predicted: (N, experts, O) as
+    `predict` said at the time. independent: (N,) how many independent samples each one is.
+    """
+
+    phi: Array
+    target: Array
+    predicted: Array
+    independent: Array
 
 
 class _Group:
@@ -215,19 +232,41 @@ class ReadoutAdaptation:
                     independent[rows],
                 )
 
-    def solve(self, prior: Array) -> Array:
-        """Solve for all estimates and return their mixture (O, P); prior: S (P, P)."""
+    def solve(self, prior: Array, expected: ExpectedLabels | None = None) -> Array:
+        """Solve for all estimates and return their mixture (O, P).
+
+        prior: S (P, P). expected: counts this time as if it had been learned.
+        """
         for group in self._groups:
+            part = self._with_expected(group, expected) if expected is not None else group
             corrections = np.zeros((self.experts, *prior.shape[:1], len(group.outputs)))
-            corrections[1, -1] = group.offset.corrections(np.ones((1, 1)))[0, 0]
-            corrections[2:] = group.bank.corrections(prior)
+            corrections[1, -1] = part.offset.corrections(np.ones((1, 1)))[0, 0]
+            corrections[2:] = part.bank.corrections(prior)
             corrections = corrections.transpose(0, 2, 1)
             anchor = self._anchor[group.outputs]
             self._readouts[:, group.outputs] = anchor + corrections
             self._mixed[group.outputs] = anchor + np.einsum(
-                "ko,kop->op", group.mixture.weights, corrections
+                "ko,kop->op", part.mixture.weights, corrections
             )
         return self._mixed
+
+    def _with_expected(self, group: _Group, expected: ExpectedLabels) -> _Group:
+        """A copy of a group that has learned what is expected of all its outputs."""
+        target = expected.target[:, group.outputs]
+        rows = ~np.isnan(target).any(axis=1)
+        if not rows.any():
+            return group
+        phi, target, counts = expected.phi[rows], target[rows], expected.independent[rows]
+        learned = group.select(group.outputs, phi.shape[1], self._settings)
+        residual = target - phi @ self._anchor[group.outputs].T
+        weight = np.stack([np.zeros(len(counts)), counts], axis=1)  # the past does not age
+        learned.offset.learn(np.ones((len(phi), 1)), residual, weight)
+        learned.bank.learn(phi, residual, weight)
+        error = target[:, None] - expected.predicted[rows][:, :, group.outputs]
+        squared = np.average(np.square(error), axis=0, weights=counts)
+        variance = group.variance + self._settings.expected_noise**2
+        learned.mixture.learn(squared, variance, float(counts.sum()))
+        return learned
 
     def state(self) -> tuple[dict[str, Array], list[list[int]]]:
         """What was learned: tensors by name, and which outputs belong together."""

@@ -50,3 +50,13 @@ def test_old_commands_are_forgotten():
         history.observe(index * STEP_NS, [0.0])
     assert np.isnan(history.at([198 * STEP_NS]))[0, 0]
     assert history.at([199 * STEP_NS])[0, 0] == 0.0
+
+
+def test_newest_commands_are_those_from_an_instant_on():
+    history = CommandHistory(size=2, tolerance_s=0.006, history_s=60.0)
+    assert [part.shape for part in history.newest(0)] == [(0,), (0, 2)]
+    for tick in range(5):
+        history.observe(tick * STEP_NS, [tick, np.nan])
+    stamps_ns, values = history.newest(3 * STEP_NS)
+    np.testing.assert_array_equal(stamps_ns, [3 * STEP_NS, 4 * STEP_NS])
+    np.testing.assert_array_equal(values, [[3.0, np.nan], [4.0, np.nan]])

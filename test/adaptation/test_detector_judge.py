@@ -102,3 +102,15 @@ def test_cleared_judge_believes_whatever_comes_first():
     believed(labels([np.zeros(3)] * 2), judge)
     judge.clear()
     assert len(believed(labels([SLIP], seed=1), judge)) == PER_OBJECT
+
+
+def test_labels_to_come_are_judged_as_they_will_be():
+    """Of a new object by what they look like, of one that is known by what was found."""
+    made = labels([np.zeros(3), SLIP, np.zeros(3)])
+    judge = DetectorJudge(LIMITS)
+    for track in range(3):
+        part = [label for label in made if label.track == track]
+        assert judge.verdict(track) is None
+        assert judge.would_believe(part[:20]) == (track != 1)
+        passed = believed(part, judge)
+        assert judge.verdict(track) == bool(passed) == (track != 1)

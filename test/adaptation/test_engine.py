@@ -62,6 +62,73 @@ def test_late_irregular_missing_and_partial_labels_are_learned():
     assert rmse(said, made_up, 10.0, 25.0) < 0.4 * rmse(made_up.frozen, made_up, 10.0, 25.0)
 
 
+def with_expectations(learner, made_up, noise=0.0, delay=30):
+    """Labels come late; meanwhile they are expected, within some noise. Returns what it says."""
+    rng, said = np.random.default_rng(0), []
+    for tick, row in enumerate(made_up.features):
+        said.append(learner.observe(int(made_up.stamp_ns[tick]), row).adapted)
+        if tick >= delay:
+            learner.label(int(made_up.stamp_ns[tick - delay]), made_up.target[tick - delay])
+        rows = slice(max(0, tick - delay + 1), tick + 1)
+        off = noise * rng.standard_normal(SPEC.outputs)
+        learner.expect(made_up.stamp_ns[rows], made_up.target[rows] + off)
+        learner.update()
+    return np.array(said)
+
+
+def test_expectations_shorten_the_time_after_a_change():
+    made_up = stream(12.0, seed=20, change_s=8.0)
+    late, _ = follow(engine(), made_up, delay=30)
+    said = with_expectations(engine(), made_up)
+    # 0.5 to 0.9 of it with six seeds; from 0.4 s on, when the first labels have come.
+    assert rmse(said, made_up, 8.4, 12.0) < 0.95 * rmse(late, made_up, 8.4, 12.0)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000))
+def test_wrong_expectations_where_nothing_changes_cost_little(seed):
+    """Off by ten times the noise of the labels, another way each time."""
+    made_up = stream(15.0, seed=seed)
+    said = with_expectations(engine(), made_up, noise=0.2)
+    assert rmse(said, made_up, 2.0, 15.0) <= 1.05 * rmse(made_up.frozen, made_up, 2.0, 15.0)
+
+
+def test_expectations_leave_nothing_behind():
+    made_up = stream(6.0, seed=21, change_s=3.0)
+    with_them, without = engine(), engine()
+    for learner in (with_them, without):
+        follow(learner, made_up)
+    learned = without.params
+    newest = made_up.stamp_ns[-20:]
+    with_them.expect(newest, np.ones((20, SPEC.outputs)))
+    with_them.solve_readout()
+    assert not np.allclose(with_them.params["readout.bias"], learned["readout.bias"], atol=1e-2)
+    with_them.expect([], np.empty((0, SPEC.outputs)))
+    for learner in (with_them, without):
+        learner.solve_readout()
+    for name, value in without.params.items():
+        np.testing.assert_array_equal(with_them.params[name], value)
+
+
+def test_expectation_that_is_not_confirmed_expires_and_a_label_takes_its_place():
+    made_up = stream(6.0, seed=22, change_s=3.0)
+    wrong, none = engine(), engine()
+    for learner in (wrong, none):
+        follow(learner, made_up)
+    labelled = made_up.stamp_ns[-60:-30]
+    wrong.expect(labelled, np.ones((30, SPEC.outputs)))
+    for learner in (wrong, none):
+        learner.solve_readout()
+    np.testing.assert_array_equal(wrong.readout.readout, none.readout.readout)
+    wrong.expect(made_up.stamp_ns[-20:], np.ones((20, SPEC.outputs)))
+    for learner in (wrong, none):
+        for tick in range(round(1.0 / SPEC.step_s) + 1):  # expected_s
+            stamp_ns = int(made_up.stamp_ns[-1]) + (tick + 1) * STEP_NS
+            learner.observe(stamp_ns, made_up.features[tick])
+        learner.solve_readout()
+    np.testing.assert_array_equal(wrong.readout.readout, none.readout.readout)
+
+
 def test_published_updates_are_what_the_engine_says_next():
     """A network that takes over every update answers as the engine does, to its float32."""
     made_up = stream(10.0, seed=3, change_s=3.0)
@@ -241,6 +308,10 @@ def test_bad_input_is_refused_in_words():
         learner.label(STEP_NS, np.zeros(2))
     with pytest.raises(ValueError, match="infinities"):
         learner.label(STEP_NS, [np.inf, 0, 0])
+    with pytest.raises(ValueError, match=r"1 x 3 values without infinities, got \(1, 2\)"):
+        learner.expect([STEP_NS], np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="infinities"):
+        learner.expect([STEP_NS], [[np.inf, 0, 0]])
     with pytest.raises(ValueError, match="output_weight must be 3"):
         engine(output_weight=[1.0, -1.0, 0.0])
     with pytest.raises(ValueError, match="memory_s must be positive"):

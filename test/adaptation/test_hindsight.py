@@ -160,3 +160,18 @@ def test_detector_that_freezes_on_a_new_object_is_not_believed_either(seen):
     positions += [positions[-1]] * 60
     track = observed(np.arange(len(positions)) * PERIOD_NS, positions)
     assert labelled_indices(track, len(positions) - 3) <= set(range(39))
+
+
+def test_object_followed_is_told_by_its_newest_detections():
+    stamps = np.arange(30) * PERIOD_NS
+    positions = np.array([[0.01 * (index % 20), 0.5 * (index // 20), 0.0] for index in range(30)])
+    track = ObjectTrack(LIMITS, history_s=60.0)
+    assert track.newest(0.4) is None
+    for stamp_ns, position in zip(stamps, positions, strict=True):
+        track.observe(int(stamp_ns), position)
+    followed = track.newest(0.2)  # the second object, seen from detection 20 on
+    assert followed.track == 1 and followed.begun_ns == stamps[20]
+    np.testing.assert_array_equal(followed.stamps_ns, stamps[25:])
+    np.testing.assert_array_equal(followed.positions, positions[25:])
+    track.observe(int(stamps[-1]) + PERIOD_NS, [5.0, 5.0, 5.0])
+    assert track.newest(0.2) is None  # that one may be an outlier

@@ -42,6 +42,32 @@ class Robot:
             self.flying.swap(self.params)
 
 
+def test_labels_are_expected_as_they_come():
+    robot, expected = Robot(training=None), {}
+    expect = robot.learner.engine.expect
+
+    def note(stamps_ns, targets):
+        # The oldest expectation of a sample looks furthest ahead.
+        for stamp_ns, target in zip(stamps_ns, targets, strict=True):
+            expected.setdefault(stamp_ns, target[SLICES["position"]])
+        expect(stamps_ns, targets)
+
+    robot.learner.engine.expect = note
+    for tick in belt(10.0, seed=9):
+        robot.live(tick)
+    ring = robot.learner.engine._ring
+    came = {int(s): t[SLICES["position"]] for s, t in zip(ring.stamp_ns, ring.target, strict=True)}
+    pairs = [
+        (expected[stamp_ns], target)
+        for stamp_ns, target in came.items()
+        if stamp_ns in expected and np.isfinite(target).all()
+    ]
+    assert len(pairs) > 500
+    off = np.diff(np.array(pairs), axis=1)[:, 0] * MODEL.norm["norm.output_scale"][-3:]
+    # Detector noise, amplified by looking up to 0.3 s ahead of 0.4 s of detections.
+    assert np.sqrt(np.mean(np.square(off))) < 0.01
+
+
 def known_targets(robot: Robot) -> np.ndarray:
     """What was learned of each sample kept, in physical units (N, O)."""
     target = robot.learner.engine._ring.target
