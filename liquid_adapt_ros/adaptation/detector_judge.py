@@ -2,10 +2,11 @@
 
 Most changes of the world show while an object is followed: the network's error grows from label
 to label. Where it is the detector that has slipped, all labels of the next object, or of one that
-seems to have jumped, are off at once, and otherwise than where the last object began. Such labels
-are refused until the error is back to where it was. If it lasts for longer than a slip would, it
-is the world that has changed, and may go on changing. What the shipped network agrees with is
-always believed: it can't have learned it from the detector.
+seems to have jumped, are off at once, and otherwise than where the last object began, and objects
+move as before: a slip does not change their speed. Such labels are refused until the error is back
+to where it was. If it lasts for longer than a slip would, it is the world that has changed, and may
+go on changing. What the shipped network agrees with is always believed: it can't have learned it
+from the detector.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class JudgeLimits:
         surprise_m: suspicious is a mean error of the adapted network that exceeds twice that on
             those by this, where that of the shipped one differs by as much from what it was where
             the last object began [m].
+        other_speed_m_s: nothing is suspicious where the velocity of objects has changed by more
+            than this [m/s].
         distrust_s: how long suspicious labels are refused [s].
         trust_s: how long after that nothing is suspicious: it was the world that had changed [s].
     """
@@ -42,6 +45,7 @@ class JudgeLimits:
     judged_s: float = 0.1
     usual_s: float = 1.0
     surprise_m: float = 0.03
+    other_speed_m_s: float = 0.08
     distrust_s: float = 6.0
     trust_s: float = 30.0
 
@@ -55,6 +59,8 @@ class JudgedLabel:
         track: number of the object's track.
         position: (3,) the label [m].
         adapted, frozen: (3,) what the two networks had predicted [m].
+        velocity: (3,) of the object in the world, as it was seen when the label came [m/s]; NaN
+            where that is not known.
     """
 
     stamp_ns: int
@@ -62,6 +68,7 @@ class JudgedLabel:
     position: Array
     adapted: Array
     frozen: Array
+    velocity: Array
 
 
 class DetectorJudge:
@@ -141,7 +148,10 @@ class DetectorJudge:
         off_m, usual_m = _length(adapted), _length(_errors(self._newest)[0])
         differs = _length(frozen - self._last_begun) > limit_m
         agrees = _length(frozen) < _AGREES * off_m
-        return off_m > 2.0 * usual_m + limit_m and differs and not agrees
+        suspicious = off_m > 2.0 * usual_m + limit_m and differs and not agrees
+        # NaN compares as no change.
+        change_m_s = _length(_velocity(labels) - _velocity(self._newest))
+        return suspicious and not change_m_s > self._limits.other_speed_m_s
 
 
 def _span_s(labels: Sequence[JudgedLabel]) -> float:
@@ -154,6 +164,12 @@ def _errors(labels: Sequence[JudgedLabel]) -> tuple[Array, Array]:
     said = np.array([(label.adapted, label.frozen) for label in labels])
     adapted, frozen = np.mean(positions[:, None] - said, axis=0)
     return adapted, frozen
+
+
+def _velocity(labels: Sequence[JudgedLabel]) -> Array:
+    """Mean velocity (3,) where it is known, else NaN [m/s]."""
+    known = [label.velocity for label in labels if np.isfinite(label.velocity).all()]
+    return np.mean(known, axis=0) if known else np.full(3, np.nan)
 
 
 def _length(vector: Array) -> float:

@@ -6,6 +6,8 @@ in the world, seen from a base that moves as it is told.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,17 +39,35 @@ class BaseMotion:
         return self._moved[held] + since_s[:, None] * self._velocity[held]
 
 
-def expected_positions(
-    stamps_s: Array, positions: Array, times_s: Array, motion: BaseMotion | None
-) -> Array:
-    """Where an object seen at these times (D,) and places (D, 3) will be later, (N, 3) [m].
+@dataclass(frozen=True)
+class SteadyMotion:
+    """An object in steady motion in the world, as a base sees it that moves itself.
 
-    times_s: (N,) of the answers. motion: of the base; None: it does not move.
+    Attributes:
+        position: (3,) where it would be at time 0 had the base not moved since the first of its
+            commands [m].
+        velocity: (3,) of the object in the world, in the base's directions [m/s].
+        span_s: how long it has been seen [s].
+        base: its motion; None: it does not move.
     """
-    if motion is not None:
-        positions = positions - motion.until(stamps_s)
-    centre_s = stamps_s.mean()
-    since_s = stamps_s - centre_s
-    velocity = since_s @ positions / (since_s @ since_s)
-    expected = positions.mean(axis=0) + (times_s - centre_s)[:, None] * velocity
-    return expected if motion is None else expected + motion.until(times_s)
+
+    position: Array
+    velocity: Array
+    span_s: float
+    base: BaseMotion | None
+
+    @classmethod
+    def fit(cls, stamps_s: Array, positions: Array, base: BaseMotion | None) -> SteadyMotion:
+        """By least squares, from where it was seen (D, 3) [m] at two times (D,) [s] or more."""
+        if base is not None:
+            positions = positions - base.until(stamps_s)
+        centre_s = stamps_s.mean()
+        since_s = stamps_s - centre_s
+        velocity = since_s @ positions / (since_s @ since_s)
+        position = positions.mean(axis=0) - centre_s * velocity
+        return cls(position, velocity, float(stamps_s[-1] - stamps_s[0]), base)
+
+    def at(self, times_s: Array) -> Array:
+        """Where the base will see it at these times (N,) [s]: (N, 3) [m]."""
+        seen = self.position + times_s[:, None] * self.velocity
+        return seen if self.base is None else seen + self.base.until(times_s)

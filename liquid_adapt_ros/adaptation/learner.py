@@ -15,8 +15,8 @@ from liquid_adapt_ros.adaptation.detector_judge import DetectorJudge, JudgedLabe
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_results import Prediction
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
-from liquid_adapt_ros.adaptation.expected_position import BaseMotion, expected_positions
-from liquid_adapt_ros.adaptation.hindsight import ObjectTrack, TrackLimits
+from liquid_adapt_ros.adaptation.expected_position import BaseMotion, SteadyMotion
+from liquid_adapt_ros.adaptation.hindsight import Followed, ObjectTrack, TrackLimits
 from liquid_adapt_ros.adaptation.prequential import PrequentialScore
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params
@@ -29,6 +29,8 @@ HISTORY_MARGIN_S = 2.0
 CLOCK_TOLERANCE_S = 1.0
 # A label is expected from so much of an object's way, of which so many detections are known.
 _FOLLOWED_S, _FOLLOWED_DETECTIONS = 0.4, 4
+# A velocity says something about the detector where the object has been followed for so long.
+_VELOCITY_FROM_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,15 @@ class OnlineLearner:
         horizon_ns = round(self._spec.horizon_s * NANOSECONDS)
         settled = _taken_until(self._unplaced, self._track.settled_ns - horizon_ns)
         labels = self._track.labels(settled, self._spec.horizon_s)
+        followed = self._track.newest(_FOLLOWED_S)
+        motion = self._motion_of(followed) if followed is not None else None
         for index in np.flatnonzero(labels.known):
-            label = self._judged(settled[index], labels.track[index], labels.position[index])
+            track = int(labels.track[index])
+            its_motion = motion if followed is not None and followed.track == track else None
+            label = self._judged(settled[index], track, labels.position[index], its_motion)
             for item in self._judge.take(label):
                 self._label([item.stamp_ns], self._position_outputs, item.position[None])
-        self._expect()
+        self._expect(followed, motion)
         self.score.settle(self._track)
 
     def observe_joint_command(
@@ -212,48 +218,59 @@ class OnlineLearner:
         part = self._slices["position"]
         return self._mean[part] + self._scale[part] * outputs[part]
 
-    def _judged(self, stamp_ns: int, track: int, position: NDArray[np.float64]) -> JudgedLabel:
+    def _judged(
+        self, stamp_ns: int, track: int, position: NDArray[np.float64], motion: SteadyMotion | None
+    ) -> JudgedLabel:
         said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
-        return JudgedLabel(stamp_ns, track, position, *said)
+        velocity = np.full(3, np.nan)
+        if motion is not None and motion.span_s > _VELOCITY_FROM_S:
+            velocity = motion.velocity
+        return JudgedLabel(stamp_ns, track, position, *said, velocity)
 
-    def _expect(self) -> None:
-        """Tell the engine what the labels of the newest samples are likely to be."""
-        stamps_ns, positions = self._expected_positions()
-        target = np.full((len(stamps_ns), self._spec.outputs), np.nan)
-        part = self._position_outputs
-        target[:, part] = (positions - self._mean[part]) / self._scale[part]
-        self.engine.expect(stamps_ns, target)
-
-    def _expected_positions(self) -> tuple[list[int], NDArray[np.float64]]:
-        """Samples that wait for a position and see the object followed, and what they will get."""
-        nothing = [], np.empty((0, 3))
-        followed = self._track.newest(_FOLLOWED_S)
-        if followed is None or len(followed.stamps_ns) < _FOLLOWED_DETECTIONS:
-            return nothing
-        seen_ns = followed.begun_ns + round(self._track.limits.seen_before_s * NANOSECONDS)
-        newest_ns = int(followed.stamps_ns[-1])
-        waiting = [stamp for stamp in self._unplaced if seen_ns <= stamp <= newest_ns]
-        if not waiting:
-            return nothing
+    def _motion_of(self, followed: Followed) -> SteadyMotion | None:
+        """How an object moves, in time since its newest detection; None while that is unclear."""
+        if len(followed.stamps_ns) < _FOLLOWED_DETECTIONS:
+            return None
+        newest_ns = followed.stamps_ns[-1]
         commands_ns, twist = self._base_commands.newest(int(followed.stamps_ns[0]))
-        motion = None
+        base = None
         if len(commands_ns):
             commands_s = (commands_ns - newest_ns) / NANOSECONDS
-            motion = BaseMotion(commands_s, twist, followed.positions[-1])
-        positions = expected_positions(
-            (followed.stamps_ns - newest_ns) / NANOSECONDS,
-            followed.positions,
-            (np.array(waiting) - newest_ns) / NANOSECONDS + self._spec.horizon_s,
-            motion,
-        )
-        believed = self._judge.verdict(followed.track)
-        if believed is None:
-            labels = [
-                self._judged(stamp, followed.track, position)
-                for stamp, position in zip(waiting, positions, strict=True)
-            ]
-            believed = self._judge.would_believe(labels)
-        return (waiting, positions) if believed else nothing
+            base = BaseMotion(commands_s, twist, followed.positions[-1])
+        stamps_s = (followed.stamps_ns - newest_ns) / NANOSECONDS
+        return SteadyMotion.fit(stamps_s, followed.positions, base)
+
+    def _expect(self, followed: Followed | None, motion: SteadyMotion | None) -> None:
+        """Tell the engine what the labels of the newest samples are likely to be."""
+        waiting, positions = [], np.empty((0, 3))
+        if motion is not None:
+            seen_ns = followed.begun_ns + round(self._track.limits.seen_before_s * NANOSECONDS)
+            newest_ns = int(followed.stamps_ns[-1])
+            waiting = [stamp for stamp in self._unplaced if seen_ns <= stamp <= newest_ns]
+            ages_s = (np.array(waiting, np.int64) - newest_ns) / NANOSECONDS
+            positions = motion.at(ages_s + self._spec.horizon_s)
+            if waiting and not self._will_believe(followed.track, waiting, positions, motion):
+                waiting, positions = [], np.empty((0, 3))
+        part = self._position_outputs
+        target = np.full((len(waiting), self._spec.outputs), np.nan)
+        target[:, part] = (positions - self._mean[part]) / self._scale[part]
+        self.engine.expect(waiting, target)
+
+    def _will_believe(
+        self,
+        track: int,
+        stamps_ns: Sequence[int],
+        positions: NDArray[np.float64],
+        motion: SteadyMotion,
+    ) -> bool:
+        verdict = self._judge.verdict(track)
+        if verdict is not None:
+            return verdict
+        labels = [
+            self._judged(stamp_ns, track, position, motion)
+            for stamp_ns, position in zip(stamps_ns, positions, strict=True)
+        ]
+        return self._judge.would_believe(labels)
 
     def _label(
         self, stamps_ns: Sequence[int], part: NDArray[np.int64], values: NDArray[np.float64]

@@ -11,16 +11,17 @@ PER_OBJECT = 150  # labels of one object: 1.5 s, and half a second until the nex
 SLIP = np.array([0.03, -0.04, 0.0])
 
 
-def labels(slips, adapted_off=(), seed=0):
+def labels(slips, adapted_off=(), seed=0, speeds=()):
     """Labels of one object after another, slips[i] (3,) being how far off those of object i are.
 
     adapted_off[i] (3,): how far off the adapted network is there; the shipped one is right but for
-    noise unless it says otherwise.
+    noise unless it says otherwise. speeds[i] [m/s]: of object i; 0.2 where left out.
     """
     rng = np.random.default_rng(seed)
     made = []
     for track, slip in enumerate(slips):
         off = adapted_off[track] if track < len(adapted_off) else np.zeros(3)
+        speed = speeds[track] if track < len(speeds) else 0.2
         for index in range(PER_OBJECT):
             truth = np.array([0.002 * index, 0.5, 0.4])
             made.append(
@@ -30,6 +31,7 @@ def labels(slips, adapted_off=(), seed=0):
                     truth + slip + 0.003 * rng.standard_normal(3),
                     truth + off + 0.005 * rng.standard_normal(3),
                     truth + 0.008 * rng.standard_normal(3),
+                    np.array([speed, 0.0, 0.0]) + 0.006 * rng.standard_normal(3),
                 )
             )
     return made
@@ -85,9 +87,16 @@ def test_error_that_grows_while_an_object_is_followed_is_the_worlds():
     moved = [
         JudgedLabel(x.stamp_ns, x.track, x.position + SLIP * (n >= 1.5 * PER_OBJECT), *said)
         for n, x in enumerate(made)
-        for said in [(x.adapted, x.frozen)]
+        for said in [(x.adapted, x.frozen, x.velocity)]
     ]
     assert believed(moved) == list(range(len(made)))
+
+
+@pytest.mark.parametrize(("speed", "all_pass"), [(0.2, False), (0.32, True), (np.nan, False)])
+def test_where_objects_move_otherwise_it_is_the_world_that_has_changed(speed, all_pass):
+    slips = [np.zeros(3)] * 2 + [SLIP] * 2
+    made = labels(slips, speeds=[0.2, 0.2, speed, speed])
+    assert (believed(made) == list(range(len(made)))) == all_pass
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liquid_adapt_ros.adaptation.expected_position import BaseMotion, expected_positions
+from liquid_adapt_ros.adaptation.expected_position import BaseMotion, SteadyMotion
 
 SEEN_S = np.arange(-0.4, 0.01, 0.05)
 LATER_S = np.arange(0.0, 0.31, 0.01)
@@ -17,8 +17,9 @@ vector = st.tuples(coordinate, coordinate, coordinate).map(np.array)
 @given(start=vector, velocity=vector)
 def test_steady_motion_goes_on(start, velocity):
     seen = start + SEEN_S[:, None] * velocity
-    expected = expected_positions(SEEN_S, seen, LATER_S, motion=None)
-    np.testing.assert_allclose(expected, start + LATER_S[:, None] * velocity, atol=1e-12)
+    motion = SteadyMotion.fit(SEEN_S, seen, base=None)
+    np.testing.assert_allclose(motion.velocity, velocity, atol=1e-12)
+    np.testing.assert_allclose(motion.at(LATER_S), start + LATER_S[:, None] * velocity, atol=1e-12)
 
 
 @given(
@@ -40,10 +41,11 @@ def test_a_base_that_speeds_up_and_slows_down_is_taken_out(velocity, forward):
         position[:, 0] -= base_x(times_s)
         return position
 
-    motion = BaseMotion(COMMANDS_S, twist, PLACE)
-    expected = expected_positions(SEEN_S, seen_from_base(SEEN_S), LATER_S, motion)
-    # base_x sums steps of 1 ms of at most 0.5 m/s.
-    np.testing.assert_allclose(expected, seen_from_base(LATER_S), atol=2e-3)
+    base = BaseMotion(COMMANDS_S, twist, PLACE)
+    motion = SteadyMotion.fit(SEEN_S, seen_from_base(SEEN_S), base)
+    # base_x sums steps of 1 ms of at most 0.5 m/s; a velocity is that over a part of 0.4 s.
+    np.testing.assert_allclose(motion.at(LATER_S), seen_from_base(LATER_S), atol=2e-3)
+    np.testing.assert_allclose(motion.velocity, velocity, atol=5e-3)
 
 
 @pytest.mark.parametrize("turn_rad_s", [-0.2, 0.1, 0.2])
