@@ -4,9 +4,9 @@ Most changes of the world show while an object is followed: the network's error 
 to label. Where it is the detector that has slipped, all labels of the next object, or of one that
 seems to have jumped, are off at once, and otherwise than where the last object began, and objects
 move as before: a slip does not change their speed. Such labels are refused until the error is back
-to where it was. If it lasts for longer than a slip would, it is the world that has changed, and may
-go on changing. What the shipped network agrees with is always believed: it can't have learned it
-from the detector.
+to where it was. If it lasts for longer than a slip would, it is the world that has changed, and
+may go on changing. What the shipped network agrees with is always believed: it can't have learned
+it from the detector.
 """
 
 from __future__ import annotations
