@@ -73,6 +73,13 @@ _LABELS = (
         10.0,
     ),
     _fixed(
+        "other_speed_m_s",
+        _JUDGE.other_speed_m_s,
+        "It is not blamed where the velocity of objects has changed by more than this [m/s].",
+        0.0,
+        10.0,
+    ),
+    _fixed(
         "distrust_s",
         _JUDGE.distrust_s,
         "How long its labels are then refused, unless the error is back to usual [s].",
@@ -314,6 +321,7 @@ def learner_settings(values: Mapping[str, Any]) -> LearnerSettings:
         ),
         judge=JudgeLimits(
             surprise_m=values["surprise_m"],
+            other_speed_m_s=values["other_speed_m_s"],
             distrust_s=values["distrust_s"],
         ),
         engine=engine,
