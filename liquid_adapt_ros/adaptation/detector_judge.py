@@ -45,7 +45,7 @@ class JudgeLimits:
     judged_s: float = 0.1
     usual_s: float = 1.0
     surprise_m: float = 0.03
-    other_speed_m_s: float = 0.08
+    other_speed_m_s: float = 0.1
     distrust_s: float = 6.0
     trust_s: float = 30.0
 
