@@ -193,6 +193,8 @@ class AdaptationEngine:
                 f"expected labels need {stamps_ns.size} x {self.spec.outputs} values without "
                 f"infinities, got {targets.shape}"
             )
+        if self._paused:
+            return
         self._expected = stamps_ns.tolist(), targets
         self._is_expecting = self._is_expecting or bool(len(stamps_ns))
 
@@ -208,6 +210,7 @@ class AdaptationEngine:
     def pause(self, reason: str) -> None:
         """Learn nothing from labels that come from now on; an empty reason ends the pause."""
         self._paused = reason
+        self._forget_expected()
 
     # --- what is known ------------------------------------------------------------------------
 
@@ -366,7 +369,7 @@ class AdaptationEngine:
     def _expected_labels(self) -> ExpectedLabels | None:
         """What is expected of samples that have no label yet."""
         ring, found = self._ring, []
-        if self._expected[0] and not self._paused:
+        if self._expected[0]:
             oldest_ns = self._newest_ns - round(self.settings.expected_s * NANOSECONDS)
             for stamp_ns, target in zip(*self._expected, strict=True):
                 row = ring.find(stamp_ns)
