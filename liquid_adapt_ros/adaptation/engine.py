@@ -22,13 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.expectations import Expectations
 from liquid_adapt_ros.adaptation.guard import LiveGuard
-from liquid_adapt_ros.adaptation.readout_adaptation import (
-    ExpectedLabels,
-    ReadoutAdaptation,
-    ReadoutSettings,
-)
-from liquid_adapt_ros.adaptation.readout_matrix import joined, split
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
@@ -38,8 +35,6 @@ from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
 # Samples further apart than this belong to different pieces of stream.
 _LONGEST_GAP_STEPS = 2.5
-# Errors beyond this count as this much for the guard: one outlier is no reason to go back.
-_GUARD_ERROR_MAX = 1.0
 
 
 class AdaptationEngine:
@@ -82,11 +77,10 @@ class AdaptationEngine:
         self._output_weight = weight.astype(np.float32)
         self._phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
         self.network = dict(self._shipped)
-        self._stream = StatefulStream(self._phi_spec, self._for_phi(self.network))
+        self._stream = StatefulStream(self._phi_spec, with_identity(self.network))
         self._frozen_stream = StatefulStream(spec, self._shipped)
-        self.readout = ReadoutAdaptation(
-            joined(self.network), settings.readout or ReadoutSettings()
-        )
+        self._readout_settings = settings.readout or ReadoutSettings()
+        self.readout = ReadoutAdaptation(joined(self.network), self._readout_settings)
         features = self._phi_spec.outputs + 1
         self._ring = SampleRing(
             max(1, round(settings.memory_s / spec.step_s)),
@@ -100,7 +94,7 @@ class AdaptationEngine:
         self._moment = SecondMoment(features)
         self._unseen = 0  # newest samples that are not in the moment yet
         self._pending: list[tuple[int, NDArray[np.bool_]]] = []
-        self._forget_expected()
+        self._expectations = Expectations(spec.outputs, settings.expected_s)
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
@@ -187,16 +181,8 @@ class AdaptationEngine:
         Raises:
             ValueError: wrong shape or infinite.
         """
-        stamps_ns, targets = np.asarray(stamps_ns, np.int64), np.asarray(targets, np.float64)
-        if targets.shape != (*stamps_ns.shape, self.spec.outputs) or np.isinf(targets).any():
-            raise ValueError(
-                f"expected labels need {stamps_ns.size} x {self.spec.outputs} values without "
-                f"infinities, got {targets.shape}"
-            )
-        if self._paused:
-            return
-        self._expected = stamps_ns.tolist(), targets
-        self._is_expecting = self._is_expecting or bool(len(stamps_ns))
+        if not self._paused:
+            self._expectations.replace(stamps_ns, targets)
 
     def forget_stream(self) -> None:
         """Start a new stream, as after a jump of the clock; what was learned stays."""
@@ -205,12 +191,12 @@ class AdaptationEngine:
         self._frozen_stream.reset()
         self._ring.clear()
         self._pending.clear()
-        self._forget_expected()
+        self._expectations.clear()
 
     def pause(self, reason: str) -> None:
         """Learn nothing from labels that come from now on; an empty reason ends the pause."""
         self._paused = reason
-        self._forget_expected()
+        self._expectations.clear()
 
     # --- what is known ------------------------------------------------------------------------
 
@@ -251,7 +237,7 @@ class AdaptationEngine:
 
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
-        if not (self._pending or self._is_expecting) or not self._is_due():
+        if not (self._pending or self._expectations.are_new) or not self._is_due():
             return None
         self._updated_ns = self._newest_ns
         self._learn_pending()
@@ -289,7 +275,7 @@ class AdaptationEngine:
     def use_network(self, params: Params) -> None:
         """Run these tensors from the next sample on, the readout being corrected as before."""
         self.network = dict(params)
-        self._stream.swap(self._for_phi(self.network))
+        self._stream.swap(with_identity(self.network))
 
     def anchor(self) -> NDArray[np.float64]:
         """The network's own readout, which is corrected: (O, P), the bias last."""
@@ -297,8 +283,8 @@ class AdaptationEngine:
 
     def solve_readout(self) -> None:
         """Bring the readout up to what is known."""
-        self._is_expecting = False
-        self.readout.solve(self._prior(), self._expected_labels())
+        expected = self._expectations.labels(self._ring, self._readout_settings)
+        self.readout.solve(self._prior(), expected)
 
     # --- the slow time scale ------------------------------------------------------------------
 
@@ -332,15 +318,6 @@ class AdaptationEngine:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _for_phi(self, params: Params) -> dict[str, NDArray[np.float32]]:
-        """The same network with an identity for a readout."""
-        size = self._phi_spec.outputs
-        identity = {
-            "readout.weight": np.eye(size, dtype=np.float32),
-            "readout.bias": np.zeros(size, np.float32),
-        }
-        return {**params, **identity}
-
     def _time_step(self, stamp_ns: int) -> float:
         if self._newest_ns is None:
             dt_s = self.spec.step_s
@@ -357,34 +334,6 @@ class AdaptationEngine:
         elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
         return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)
 
-    def _independent(self, dt_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        settings = self.settings.readout or ReadoutSettings()
-        return np.minimum(dt_s / settings.correlation_s, 1.0)
-
-    def _forget_expected(self) -> None:
-        nothing = np.empty((0, self.spec.outputs))
-        self._expected: tuple[list[int], NDArray[np.float64]] = [], nothing
-        self._is_expecting = False
-
-    def _expected_labels(self) -> ExpectedLabels | None:
-        """What is expected of samples that have no label yet."""
-        ring, found = self._ring, []
-        if self._expected[0]:
-            oldest_ns = self._newest_ns - round(self.settings.expected_s * NANOSECONDS)
-            for stamp_ns, target in zip(*self._expected, strict=True):
-                row = ring.find(stamp_ns)
-                if stamp_ns >= oldest_ns and row is not None and ring.usable[row]:
-                    found.append((row, target))
-        if not found:
-            return None
-        rows, targets = (np.array(column) for column in zip(*found, strict=True))
-        return ExpectedLabels(
-            phi=ring.phi[rows].astype(np.float64),
-            target=np.where(np.isnan(ring.target[rows]), targets, np.nan),
-            predicted=ring.predicted[rows][:, :-2].astype(np.float64),
-            independent=self._independent(ring.dt_s[rows]),
-        )
-
     def _learn_pending(self) -> None:
         ring, pending = self._ring, self._pending
         self._pending = []
@@ -394,35 +343,20 @@ class AdaptationEngine:
         rows, fresh = (np.array(column) for column in zip(*found, strict=True))
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         predicted = ring.predicted[rows].astype(np.float64)
-        self._compare(target, predicted, ring.dt_s[rows])
+        if self._live is not None:
+            self._live.compare(target, predicted[:, -2:], self._output_weight, ring.dt_s[rows])
         if self.settings.readout is not None:
             trust, kept = self.readout.learn(
                 ring.phi[rows].astype(np.float64),
                 target,
                 predicted[:, :-2],
-                self._independent(ring.dt_s[rows]),
+                self._readout_settings.independent(ring.dt_s[rows]),
             )
             if kept.min() < 1.0:
                 ring.trust[:] *= kept
         else:
             trust = fresh.astype(np.float32)
         ring.trust[rows] = np.where(fresh, trust, ring.trust[rows])
-
-    def _compare(
-        self, target: NDArray[np.float64], predicted: NDArray[np.float64], dt_s: NDArray
-    ) -> None:
-        """Adapted against frozen, for the guard."""
-        if self._live is None:
-            return
-        error = np.minimum(np.abs(target[:, None] - predicted[:, -2:]), _GUARD_ERROR_MAX)
-        known = ~np.isnan(target)
-        weight = known * self._output_weight
-        total = float(weight.sum())
-        if not total > 0.0:
-            return
-        squared = np.nansum(np.square(error) * weight[:, None], axis=(0, 2)) / total
-        share = total / float(self._output_weight.sum()) / len(target)
-        self._live.learn(squared[0], squared[1], share * float(np.sum(dt_s)))
 
     def _prior(self) -> NDArray[np.float64]:
         """Second moment of phi where the network is known to be good: (P, P)."""
@@ -448,6 +382,6 @@ class AdaptationEngine:
             ring.phi.astype(np.float64),
             ring.target.astype(np.float64),
             ring.trust.astype(np.float64),
-            self._independent(ring.dt_s),
+            self._readout_settings.independent(ring.dt_s),
         )
         self.solve_readout()

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
 
 @dataclass(frozen=True)
 class GuardSettings:
@@ -51,6 +56,8 @@ class CandidateJudge:
 
 # One batch of labels counts as a factor of at most e^3 in squared error.
 _LOG_RATIO_MAX = 3.0
+# Errors beyond this count as this much: one outlier is no reason to go back.
+_ERROR_MAX = 1.0
 
 
 class LiveGuard:
@@ -70,6 +77,21 @@ class LiveGuard:
         self._seen_s = 0.0
         self._preferred_for_s = 0.0
         self.prefers_shipped = False
+
+    def compare(self, target: Array, predicted: Array, output_weight: Array, dt_s: Array) -> None:
+        """Take N labels (N, O), NaN where not known, and what had been predicted, (N, 2, O), by
+        what was learned and by the shipped network.
+
+        output_weight: (O,) how much each output counts. dt_s: (N,) time of each sample [s].
+        """
+        error = np.minimum(np.abs(target[:, None] - predicted), _ERROR_MAX)
+        weight = ~np.isnan(target) * output_weight
+        total = float(weight.sum())
+        if not total > 0.0:
+            return
+        squared = np.nansum(np.square(error) * weight[:, None], axis=(0, 2)) / total
+        share = total / float(output_weight.sum()) / len(target)
+        self.learn(squared[0], squared[1], share * float(np.sum(dt_s)))
 
     def learn(self, learned: float, shipped: float, duration_s: float) -> None:
         """Take mean squared errors over labels that span a time [s]."""

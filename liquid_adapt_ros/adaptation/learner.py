@@ -232,7 +232,9 @@ class OnlineLearner:
         if len(followed.stamps_ns) < _FOLLOWED_DETECTIONS:
             return None
         newest_ns = followed.stamps_ns[-1]
-        commands_ns, twist = self._base_commands.newest(int(followed.stamps_ns[0]))
+        # From earlier on: what holds at the first detection was commanded before it.
+        since_ns = int(followed.stamps_ns[0]) - round(_FOLLOWED_S * NANOSECONDS)
+        commands_ns, twist = self._base_commands.newest(since_ns)
         base = None
         if len(commands_ns):
             commands_s = (commands_ns - newest_ns) / NANOSECONDS

@@ -90,6 +90,10 @@ class ReadoutSettings:
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
+    def independent(self, dt_s: Array) -> Array:
+        """How many independent samples each of some samples is, that last this long [s]."""
+        return np.minimum(dt_s / self.correlation_s, 1.0)
+
 
 class ExpectedLabels(NamedTuple):
     """Labels of N samples that have not come yet, as they are likely to be.

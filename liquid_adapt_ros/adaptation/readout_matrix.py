@@ -16,6 +16,13 @@ def joined(params: Params) -> NDArray[np.float64]:
     return np.concatenate([weight, bias[:, None]], axis=1).astype(np.float64)
 
 
+def with_identity(params: Params) -> dict[str, NDArray[np.float32]]:
+    """The same network with an identity for a readout: it answers with phi."""
+    size = params["readout.weight"].shape[1]
+    identity = np.concatenate([np.eye(size), np.zeros((size, 1))], axis=1)
+    return {**params, **split(identity)}
+
+
 def split(readout: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     """The reverse of `joined`."""
     values = readout.astype(np.float32)

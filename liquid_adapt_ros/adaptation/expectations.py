@@ -1,0 +1,67 @@
+"""Labels that have not come yet, as they are likely to be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels, ReadoutSettings
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
+
+
+class Expectations:
+    """What is expected of the newest samples, until their labels come or it is too late for them.
+
+    Attributes:
+        are_new: whether something has been expected since `labels` was last asked for.
+
+    Args:
+        outputs: O.
+        lasts_s: how long after its sample a label may be expected [s].
+    """
+
+    def __init__(self, outputs: int, lasts_s: float):
+        self._outputs = outputs
+        self._lasts_ns = round(lasts_s * NANOSECONDS)
+        self.clear()
+
+    def clear(self) -> None:
+        """Expect nothing."""
+        self._stamps_ns: list[int] = []
+        self._targets = np.empty((0, self._outputs))
+        self.are_new = False
+
+    def replace(self, stamps_ns: ArrayLike, targets: ArrayLike) -> None:
+        """Expect labels (N, O), NaN where unknown, of the samples of these stamps (N,) alone.
+
+        Raises:
+            ValueError: wrong shape or infinite.
+        """
+        stamps_ns, targets = np.asarray(stamps_ns, np.int64), np.asarray(targets, np.float64)
+        if targets.shape != (*stamps_ns.shape, self._outputs) or np.isinf(targets).any():
+            raise ValueError(
+                f"expected labels need {stamps_ns.size} x {self._outputs} values without "
+                f"infinities, got {targets.shape}"
+            )
+        self._stamps_ns, self._targets = stamps_ns.tolist(), targets
+        self.are_new = self.are_new or bool(len(stamps_ns))
+
+    def labels(self, ring: SampleRing, settings: ReadoutSettings) -> ExpectedLabels | None:
+        """What is expected now of usable samples that have no label yet; None: of none."""
+        self.are_new = False
+        rows, targets = [], []
+        for stamp_ns, target in zip(self._stamps_ns, self._targets, strict=True):
+            row = ring.find(stamp_ns)
+            if row is None or not ring.usable[row]:
+                continue
+            if ring.stamp_ns[-1] - stamp_ns <= self._lasts_ns:
+                rows.append(row)
+                targets.append(np.where(np.isnan(ring.target[row]), target, np.nan))
+        if not rows:
+            return None
+        return ExpectedLabels(
+            phi=ring.phi[rows].astype(np.float64),
+            target=np.array(targets),
+            predicted=ring.predicted[rows][:, :-2].astype(np.float64),
+            independent=settings.independent(ring.dt_s[rows]),
+        )
