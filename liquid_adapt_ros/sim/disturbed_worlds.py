@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from liquid_adapt_ros.sim.config import EpisodeConfig
+from liquid_adapt_ros.sim.config import BeltConfig, EpisodeConfig
 from liquid_adapt_ros.sim.randomisation import sample_nominal
 from liquid_adapt_ros.sim.scenario import Scenario
 
 KINDS_AT_ONCE = (1, 3)
-OTHER_BELT_SHARE, BELT_SPEED_SCALE = 0.5, (0.7, 1.9)
+OTHER_BELT_SHARE, BELT_SPEED_M_S = 0.5, (0.06, 0.46)  # the faster one, where a belt has two
+BELT_SCALE_MAX = 4.0
 ROTATION_RAD, TRANSLATION_M = 0.06, 0.02
 LATENCY_S = (0.0, 0.2)
 DEPTH_SCALE = (0.92, 1.08)
@@ -36,9 +37,20 @@ def sample_disturbed(rng: np.random.Generator) -> tuple[EpisodeConfig, Scenario]
     for kind in chosen:
         values |= _KINDS[kind](rng)
     if rng.random() < OTHER_BELT_SHARE:
-        values["belt_speed_scale"] = float(rng.uniform(*BELT_SPEED_SCALE))
+        values["belt_speed_scale"] = _belt_scale(config.belt, rng)
     change = {"at_s": 0.0, "set": values}
     return config, Scenario.from_mapping({"name": "+".join(chosen), "changes": [change]})
+
+
+def _belt_scale(belt: BeltConfig, rng: np.random.Generator) -> float:
+    """Scale that brings the belt's highest speed to one drawn evenly from BELT_SPEED_M_S.
+
+    A scale drawn evenly would hardly ever show the speeds that are far outside the nominal ones.
+    """
+    speeds = [belt.speed_m_s]
+    if belt.profile != "constant":
+        speeds.append(belt.other_speed_m_s)
+    return min(float(rng.uniform(*BELT_SPEED_M_S)) / max(speeds), BELT_SCALE_MAX)
 
 
 def _bump(rng: np.random.Generator) -> Values:

@@ -53,6 +53,13 @@ def test_keeps_joint_and_base_limits_and_accelerations():
     assert np.abs(pose[:, 2]).max() <= 0.1
 
 
+def test_the_base_stays_on_its_line():
+    _, history = _episode(60.0, speed=0.22)
+    y = np.array([state.base_pose[1] for state, _ in history])
+    # Each swing of the arm pushes it by about 1 mm; ten times that would add up over the swings.
+    assert np.abs(y).max() < 0.01
+
+
 def test_tool_points_down_throughout():
     _, history = _episode(12.0)
     for state, _ in history[::20]:

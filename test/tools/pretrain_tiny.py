@@ -16,7 +16,14 @@ from liquid_adapt_ros.tools.pretrain.settings import (
 
 TINY = PretrainSettings(
     data=DataSettings(
-        episodes=2, episode_s=2.0, starts=3, start_s=0.6, worlds=2, world_s=0.8, noisy_share=0.5
+        episodes=2,
+        episode_s=2.0,
+        starts=3,
+        start_s=0.6,
+        worlds=2,
+        world_s=0.8,
+        run_in_s=0.5,
+        noisy_share=0.5,
     ),
     encoder=EncoderSettings(epochs=0.3, batch=8),
     policy=PolicySettings(

@@ -192,7 +192,9 @@ class SensorRecorder:
 
 def record_episode(settings: DataSettings, rng: np.random.Generator) -> Recording:
     """Run one nominal episode with the planner driving, with noise for a share of episodes."""
-    return _record(nominal_episode(rng), settings.episode_s, settings, rng)
+    episode = nominal_episode(rng)
+    _run_in(episode, settings, rng)
+    return _record(episode, settings.episode_s, settings, rng)
 
 
 def record_start(settings: DataSettings, rng: np.random.Generator) -> Recording:
@@ -206,7 +208,16 @@ def record_world(settings: DataSettings, rng: np.random.Generator) -> Recording:
     `record_episode`."""
     config, scenario = sample_disturbed(rng)
     episode = Episode(config, int(rng.integers(2**31)), scenario)
+    _run_in(episode, settings, rng)
     return _record(episode, settings.world_s, settings, rng)
+
+
+def _run_in(episode: Episode, settings: DataSettings, rng: np.random.Generator) -> None:
+    """Let the planner work for a while, unseen, unless the episode is to start at switch-on."""
+    if rng.random() < settings.fresh_share:
+        return
+    for _ in range(round(rng.uniform(0.0, settings.run_in_s) / TICK_S)):
+        episode.tick(render=False)
 
 
 def _record(

@@ -18,6 +18,9 @@ class DataSettings:
             brings the arm back from the bin to an object that is far downstream already.
         worlds, world_s: number and length [s] of disturbed episodes
             (`sim.disturbed_worlds.sample_disturbed`), one world each.
+        fresh_share, run_in_s: share of the ordinary and of the disturbed episodes that are recorded
+            from switch-on; before the others the robot has worked for up to run_in_s [s]. After a
+            while the base is a little off its line, and objects come as the arm lets them.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
@@ -28,8 +31,10 @@ class DataSettings:
     episode_s: float = 6.0
     starts: int = 800
     start_s: float = 2.0
-    worlds: int = 300
+    worlds: int = 400
     world_s: float = 10.0
+    fresh_share: float = 0.3
+    run_in_s: float = 20.0
     noisy_share: float = 0.4
     noise_rad_s: float = 0.1
     noise_m_s: float = 0.02
