@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.tools.pretrain.evaluate import scored_ticks
@@ -17,6 +18,7 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
 from liquid_adapt_ros.tools.pretrain.settings import PolicySettings, WorldSettings
 from liquid_adapt_ros.tools.pretrain.train_policy import (
     Episodes,
+    PolicyLoss,
     PolicyTrainer,
     Windows,
     normalised,
@@ -137,12 +139,24 @@ def test_windows_carry_on_where_the_stream_was():
     assert abs(begun / fresh - 0.3) < 4.0 * np.sqrt(0.3 * 0.7 / fresh)
 
 
+def test_an_error_of_any_joint_counts_in_rad_s():
+    scale = np.geomspace(0.1, 2.0, 12).astype(np.float32)
+    loss = PolicyLoss(SPEC, scale, position_weight=1.0)
+    wanted = torch.zeros(1, 1, 12)
+    losses = []
+    for joint in range(6):
+        said = wanted.clone()
+        said[..., joint] = float(0.2 / scale[joint])
+        losses.append(float(loss(said, wanted)))
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
 def test_training_lowers_the_loss():
     sequences = random_sequences()
     norm = normalisation(sequences, SPEC)
     worlds = WorldSettings(batch=2, window_s=1.5, chunks=3)
     plan = PolicySettings(steps=30, batch=8, window_s=0.5, worlds=worlds)
-    episodes = Episodes(sequences[1:], sequences[:1], sequences).normalised(norm)
-    trainer = PolicyTrainer(episodes, SPEC, plan, seed=0)
+    episodes = Episodes(sequences[1:], sequences[:1], sequences)
+    trainer = PolicyTrainer(episodes, norm, SPEC, plan, seed=0)
     losses = [trainer.step(number) for number in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])

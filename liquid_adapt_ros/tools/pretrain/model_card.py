@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from liquid_adapt_ros.sim.disturbed_worlds import BELT_SPEED_M_S
 from liquid_adapt_ros.tools.pretrain.settings import PretrainSettings
 
 _CARD = """# The shipped model
@@ -22,12 +23,13 @@ information of each weight on them: what online learning shall not forget).
 ## What it was trained on
 {episodes} simulated episodes of {episode_s:g} s and {starts} of {start_s:g} s that start with arm
 and objects anywhere, seed {seed}, drawn by `sim/randomisation.py` over the nominal ranges of belt,
-objects, light and camera mount. The planner drives; in {noisy_percent:.0f} % of the episodes noise
+objects, light and camera mount; before {run_in_percent:.0f} % of the longer ones the robot has
+worked for up to {run_in_s:g} s. The planner drives; in {noisy_percent:.0f} % of the episodes noise
 of {noise:g} rad/s is added to its joint velocities (and a little to the base's). Labels are the
 simulator's truth.
 
 Core and head, but neither encoder nor readout, were also trained on {worlds} disturbed episodes of
-{world_s:g} s, drawn by `sim/disturbed_worlds.py`: belts up to 1.9 times as fast, bumped and late
+{world_s:g} s, drawn by `sim/disturbed_worlds.py`: belts of up to {belt_m_s:g} m/s, bumped and late
 cameras, wrong depth, other light, payloads, and biased encoders and IMUs, one to three of them at
 once. There the readout is solved anew from the seconds that have passed, and the features are
 trained for what it says to the samples after them (`tools/pretrain/world_training.py`). In all
@@ -94,6 +96,9 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         starts=settings.data.starts,
         start_s=settings.data.start_s,
         seed=settings.seed,
+        run_in_percent=100.0 * (1.0 - settings.data.fresh_share),
+        run_in_s=settings.data.run_in_s,
+        belt_m_s=BELT_SPEED_M_S[1],
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,
         nominal=results["nominal set"]["windows"],

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
 from liquid_adapt_ros.tools.pretrain.export import export_encoder
 from liquid_adapt_ros.tools.pretrain.model_card import model_card
 from liquid_adapt_ros.tools.pretrain.nominal_set import nominal_set
+from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.record import (
     Recording,
     episode_folders,
@@ -178,15 +179,16 @@ class Pipeline:
         return {}
 
     def _embed(self) -> dict[str, Any]:
-        encoder = OnnxEncoder(self._encoder_path)
         folders = [*self._episodes, *self._starts, *self._worlds]
+        paths = [self._embeddings.folder / f"{folder.name}.npy" for folder in folders]
+        jobs = [
+            partial(_embed_to_disk, self._encoder_path, folder, path)
+            for folder, path in zip(folders, paths, strict=True)
+            if not path.exists()
+        ]
+        done = len(folders) - len(jobs)
         with self.progress("embeddings") as update:
-            for number, folder in enumerate(folders, start=1):
-                path = self._embeddings.folder / f"{folder.name}.npy"
-                if not path.exists():
-                    partial = path.with_suffix(".partial.npy")
-                    np.save(partial, embed(Recording.load(folder), encoder))
-                    partial.replace(path)
+            for number, _ in enumerate(in_processes(jobs, self.machine.workers), start=done + 1):
                 update(number, len(folders), "")
         return {}
 
@@ -281,3 +283,9 @@ class Pipeline:
     @property
     def _nominal_path(self) -> Path:
         return self._nominal.folder / NOMINAL_NAME
+
+
+def _embed_to_disk(encoder: Path, recording: Path, path: Path) -> None:
+    unfinished = path.with_suffix(".partial.npy")
+    np.save(unfinished, embed(Recording.load(recording), OnnxEncoder(encoder)))
+    unfinished.replace(path)

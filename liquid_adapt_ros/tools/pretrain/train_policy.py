@@ -21,13 +21,17 @@ from torch.nn import functional
 from liquid_adapt_ros.fusion.normalise import Normaliser
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
+from liquid_adapt_ros.sim.config import SupervisorConfig
 from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
 from liquid_adapt_ros.tools.pretrain.world_training import WorldWindows, adapted_outputs
 
-# Beyond these normalised errors the loss is linear: the planner's changes of mind and the moments
-# in which a camera cannot know the target yet shall not outweigh the rest.
+# A joint velocity counts in what the supervisor lets pass, whichever joint it is: the swing about
+# the first joint decides how long the policy drives.
+_VELOCITY_UNIT_RAD_S = SupervisorConfig().deviation_max_rad_s
+# Beyond these errors the loss is linear: the planner's changes of mind and the moments in which a
+# camera cannot know the target yet shall not outweigh the rest.
 _ACTION_LINEAR_FROM, _POSITION_LINEAR_FROM = 1.0, 0.1
 _GRADIENT_NORM_MAX = 1.0
 
@@ -108,26 +112,63 @@ def normalised(sequence: PolicySequence, norm: dict[str, NDArray[np.float32]]) -
     return PolicySequence(np.nan_to_num(features), outputs)
 
 
-def policy_loss(said: Tensor, wanted: Tensor, spec: PolicySpec, position_weight: float) -> Tensor:
-    """Huber losses of actions and of the known (not NaN) positions, both (B, T, O)."""
-    start = spec.layout.slices()["position"].start
-    action = functional.smooth_l1_loss(
-        said[..., :start], wanted[..., :start], beta=_ACTION_LINEAR_FROM
-    )
-    known = ~wanted[..., start:].isnan().any(dim=-1)
-    if not known.any():
-        return action
-    position = functional.smooth_l1_loss(
-        said[..., start:][known], wanted[..., start:][known], beta=_POSITION_LINEAR_FROM
-    )
-    return action + position_weight * position
+class PolicyLoss:
+    """Huber losses of actions and of the known (not NaN) positions, both (B, T, O).
+
+    Arguments:
+        spec: of the policy.
+        output_scale: (O,) physical size of one unit of each output.
+        position_weight: of the position's loss against the actions'.
+    """
+
+    def __init__(
+        self, spec: PolicySpec, output_scale: NDArray[np.float32], position_weight: float
+    ) -> None:
+        slices = spec.layout.slices()
+        self._start = slices["position"].start
+        self._unit = torch.ones(self._start)
+        velocity = slices["joint_velocity"]
+        self._unit[velocity] = torch.from_numpy(output_scale[velocity]) / _VELOCITY_UNIT_RAD_S
+        self._position_weight = position_weight
+
+    def __call__(self, said: Tensor, wanted: Tensor) -> Tensor:
+        """The sum of both, each a mean."""
+        actions, places = slice(None, self._start), slice(self._start, None)
+        action = functional.smooth_l1_loss(
+            said[..., actions] * self._unit,
+            wanted[..., actions] * self._unit,
+            beta=_ACTION_LINEAR_FROM,
+        )
+        known = ~wanted[..., places].isnan().any(dim=-1)
+        if not known.any():
+            return action
+        position = functional.smooth_l1_loss(
+            said[..., places][known], wanted[..., places][known], beta=_POSITION_LINEAR_FROM
+        )
+        return action + self._position_weight * position
 
 
 class PolicyTrainer:
-    """Policy, optimiser, schedule and the states that the streams carry."""
+    """Policy, optimiser, schedule and the states that the streams carry.
 
-    def __init__(self, episodes: Episodes, spec: PolicySpec, settings: PolicySettings, seed: int):
+    Arguments:
+        episodes: in physical units.
+        norm: how they are normalised.
+        spec, settings: see there.
+        seed: of weights and draws.
+    """
+
+    def __init__(
+        self,
+        episodes: Episodes,
+        norm: dict[str, NDArray[np.float32]],
+        spec: PolicySpec,
+        settings: PolicySettings,
+        seed: int,
+    ) -> None:
         self._spec, self._settings, self._seed = spec, settings, seed
+        self._loss = PolicyLoss(spec, norm["norm.output_scale"], settings.position_weight)
+        episodes = episodes.normalised(norm)
         self.policy = LiquidNetwork(spec.network, seed=seed)
         self._windows = Windows(episodes.ordinary, episodes.starts, settings, spec.step_s)
         self._worlds = WorldWindows(episodes.worlds, settings.worlds, spec.step_s)
@@ -183,9 +224,6 @@ class PolicyTrainer:
         states, last_state = self.policy.core.unroll(state, sequence)
         return self.policy.phi(states, sequence), last_state.detach()
 
-    def _loss(self, said: Tensor, wanted: Tensor) -> Tensor:
-        return policy_loss(said, wanted, self._spec, self._settings.position_weight)
-
 
 def train_policy(
     folder: Path,
@@ -201,7 +239,7 @@ def train_policy(
 
     `progress` is called with steps done, steps in all and a line of text.
     """
-    trainer = PolicyTrainer(episodes.normalised(norm), spec, settings, seed)
+    trainer = PolicyTrainer(episodes, norm, spec, settings, seed)
     checkpoint = trainer.checkpoint(folder / "checkpoint.pt", checkpoint_s)
     first, average = checkpoint.restore(), 0.0
     for number in range(first, settings.steps):
