@@ -155,8 +155,8 @@ class Planner:
     def _base_twist(self, state: WorldState) -> np.ndarray:
         """Drive along with the belt while picking, back to the start afterwards, on one line.
 
-        The rate of turning is that of Samson, Int. J. Robotics Research 12(1), 1993, for a straight
-        line.
+        The rate of turning follows Samson, Int. J. Robotics Research 12(1), 1993, for straight
+        paths.
         """
         x, y, yaw = state.base_pose
         belt_speed = state.belt_velocity[0] + state.base_twist[0]

@@ -87,7 +87,7 @@ def test_a_short_demo_learns_and_reports_it(start_demo, tmp_path):
     assert report["change_s"] == [10.0]
     assert (tmp_path / "out" / "report.png").stat().st_size > 10_000
     assert report["sentence"] in log
-    # Whether 100 Hz are reached is the machine's affair; that the run fails where they aren't, ours.
+    # Whether 100 Hz are reached is the machine's affair; ours, that the run fails where not.
     assert all(failure.startswith(RATES) for failure in report["failures"]), log
     assert exit_code == (1 if report["failures"] else 0), log
 

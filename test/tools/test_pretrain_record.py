@@ -31,6 +31,6 @@ def test_what_is_run_in_has_begun_before_the_recording():
 def test_pictures_of_a_run_in_episode_are_of_its_own_ticks():
     settings = dataclasses.replace(SETTINGS, fresh_share=0.0)
     recording = record_episode(settings, np.random.default_rng(2))
-    assert -1.0 <= recording.taken_tick.min() and recording.taken_tick.max() <= 30.0
+    assert recording.taken_tick.min() >= -1.0 and recording.taken_tick.max() <= 30.0
     assert (recording.arrived_tick >= recording.taken_tick).all()
     assert len(recording.rgb) >= 7

@@ -114,7 +114,12 @@ class Pipeline:
 
     @cached_property
     def _embeddings(self) -> Stage:
-        return self._stage("embeddings", source_hash("fusion"), encoder=self._encoder.key)
+        return self._stage(
+            "embeddings",
+            source_hash("fusion"),
+            recordings=self._recordings.key,
+            encoder=self._encoder.key,
+        )
 
     @cached_property
     def _policy(self) -> Stage:

@@ -18,9 +18,9 @@ class DataSettings:
             brings the arm back from the bin to an object that is far downstream already.
         worlds, world_s: number and length [s] of disturbed episodes
             (`sim.disturbed_worlds.sample_disturbed`), one world each.
-        fresh_share, run_in_s: share of the ordinary and of the disturbed episodes that are recorded
-            from switch-on; before the others the robot has worked for up to run_in_s [s]. After a
-            while the base is a little off its line, and objects come as the arm lets them.
+        fresh_share, run_in_s: share of the ordinary and of the disturbed episodes that are
+            recorded from switch-on; before the others the robot has worked for up to run_in_s [s].
+            After a while the base is a little off its line, and objects come as the arm lets them.
         noisy_share: share of the episodes in which noise is added to the planner's actions, so
             that the arm is also seen where the planner alone would not take it.
         noise_rad_s, noise_m_s, noise_time_s: standard deviation of that noise on each joint's
