@@ -6,6 +6,7 @@ from pathlib import Path
 from liquid_adapt_ros.tools.pretrain.pipeline import Pipeline
 from liquid_adapt_ros.tools.pretrain.settings import (
     DataSettings,
+    DrivenSettings,
     EncoderSettings,
     EvaluationSettings,
     Machine,
@@ -29,6 +30,7 @@ TINY = PretrainSettings(
     policy=PolicySettings(
         steps=3, batch=4, window_s=0.5, worlds=WorldSettings(batch=2, window_s=0.6, chunks=3)
     ),
+    driven=DrivenSettings(episodes=1, episode_s=1.0, worlds=1, world_s=0.8),
     evaluation=EvaluationSettings(episodes=1, episode_s=1.5),
 )
 

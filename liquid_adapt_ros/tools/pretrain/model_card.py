@@ -35,6 +35,11 @@ once. There the readout is solved anew from the seconds that have passed, and th
 trained for what it says to the samples after them (`tools/pretrain/world_training.py`). In all
 {pictures} pictures.
 
+A first policy, trained on these alone, then drove {driven} nominal episodes of {driven_s:g} s and
+{driven_worlds} disturbed ones of {driven_world_s:g} s, learning as it does on the robot and
+watched by the supervisor; the shipped one was trained from the beginning on all of them, with
+what the planner would have done in the first one's place (DAgger, arXiv 1011.0686).
+
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
 the code that runs on the robot: position of the target {horizon:g} s ahead in base_link, distance
@@ -99,6 +104,10 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         run_in_percent=100.0 * (1.0 - settings.data.fresh_share),
         run_in_s=settings.data.run_in_s,
         belt_m_s=BELT_SPEED_M_S[1],
+        driven=settings.driven.episodes,
+        driven_s=settings.driven.episode_s,
+        driven_worlds=settings.driven.worlds,
+        driven_world_s=settings.driven.world_s,
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,
         nominal=results["nominal set"]["windows"],

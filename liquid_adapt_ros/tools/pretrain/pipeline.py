@@ -17,6 +17,11 @@ from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
+from liquid_adapt_ros.tools.pretrain.driven import (
+    driven_episode_folders,
+    driven_world_folders,
+    record_driven,
+)
 from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
 from liquid_adapt_ros.tools.pretrain.export import export_encoder
 from liquid_adapt_ros.tools.pretrain.model_card import model_card
@@ -81,6 +86,9 @@ class Pipeline:
                 self._keep_encoder if self.kept_encoder else self._train_encoder
             ),
             "embeddings": self._embeddings.run(self._embed),
+            "first policy": self._first_policy.run(self._train_first_policy),
+            "driven": self._driven.run(self._record_driven),
+            "driven embeddings": self._driven_embeddings.run(self._embed_driven),
             "policy": self._policy.run(self._train_policy),
             "nominal set": self._nominal.run(self._draw_nominal),
             "evaluation": self._evaluation.run(self._evaluate),
@@ -122,7 +130,30 @@ class Pipeline:
         )
 
     @cached_property
+    def _first_policy(self) -> Stage:
+        return self._policy_stage("first_policy", embeddings=self._embeddings.key)
+
+    @cached_property
+    def _driven(self) -> Stage:
+        sources = source_hash(
+            "adaptation",
+            "lnn",
+            "tools/in_process_policy.py",
+            "tools/pretrain/driven.py",
+            "tools/pretrain/nominal_set.py",
+        )
+        driven = dataclasses.asdict(self.settings.driven)
+        return self._stage("driven", sources, policy=self._first_policy.key, driven=driven)
+
+    @cached_property
+    def _driven_embeddings(self) -> Stage:
+        return self._stage("driven_embeddings", "", recordings=self._driven.key)
+
+    @cached_property
     def _policy(self) -> Stage:
+        return self._policy_stage("policy", driven=self._driven_embeddings.key)
+
+    def _policy_stage(self, name: str, **inputs: Any) -> Stage:
         sources = source_hash(
             "lnn",
             "tools/pretrain/train_policy.py",
@@ -130,11 +161,11 @@ class Pipeline:
             "tools/pretrain/sequences.py",
         )
         return self._stage(
-            "policy",
+            name,
             sources,
-            embeddings=self._embeddings.key,
             policy=dataclasses.asdict(self.settings.policy),
             spec=self._spec.to_dict(),
+            **inputs,
         )
 
     @cached_property
@@ -185,25 +216,58 @@ class Pipeline:
 
     def _embed(self) -> dict[str, Any]:
         folders = [*self._episodes, *self._starts, *self._worlds]
-        paths = [self._embeddings.folder / f"{folder.name}.npy" for folder in folders]
+        return self._embed_into(self._embeddings, folders, "embeddings")
+
+    def _embed_driven(self) -> dict[str, Any]:
+        folders = [*self._driven_episodes, *self._driven_worlds]
+        return self._embed_into(self._driven_embeddings, folders, "driven embeddings")
+
+    def _embed_into(self, stage: Stage, folders: list[Path], title: str) -> dict[str, Any]:
+        paths = [stage.folder / f"{folder.name}.npy" for folder in folders]
         jobs = [
             partial(_embed_to_disk, self._encoder_path, folder, path)
             for folder, path in zip(folders, paths, strict=True)
             if not path.exists()
         ]
         done = len(folders) - len(jobs)
-        with self.progress("embeddings") as update:
+        with self.progress(title) as update:
             for number, _ in enumerate(in_processes(jobs, self.machine.workers), start=done + 1):
                 update(number, len(folders), "")
         return {}
 
-    def _train_policy(self) -> dict[str, Any]:
+    def _train_first_policy(self) -> dict[str, Any]:
         folders = (self._episodes, self._starts, self._worlds)
-        episodes = Episodes(*(self._sequences(part) for part in folders))
+        episodes = Episodes(*map(self._sequences, folders))
+        return self._train_into(self._first_policy, episodes, "first core and head")
+
+    def _record_driven(self) -> dict[str, Any]:
+        model_path = self._first_policy.folder / POLICY_NAME
+        nominal_path = self._driven.folder / NOMINAL_NAME
+        self._draw_into(nominal_path, model_path)
+        with self.progress("first policy drives") as update:
+            return record_driven(
+                self._driven.folder,
+                self.settings.driven,
+                model_path,
+                nominal_path,
+                self._encoder_path,
+                self.settings.seed,
+                self.machine.workers,
+                update,
+            )
+
+    def _train_policy(self) -> dict[str, Any]:
+        ordinary = [*self._episodes, *self._driven_episodes]
+        worlds = [*self._worlds, *self._driven_worlds]
+        folders = (ordinary, self._starts, worlds)
+        episodes = Episodes(*map(self._sequences, folders))
+        return self._train_into(self._policy, episodes, "core and head")
+
+    def _train_into(self, stage: Stage, episodes: Episodes, title: str) -> dict[str, Any]:
         norm = normalisation(episodes.ordinary, self._spec)
-        with self.progress("core and head") as update:
+        with self.progress(title) as update:
             policy = train_policy(
-                self._policy.folder,
+                stage.folder,
                 episodes,
                 norm,
                 self._spec,
@@ -219,21 +283,28 @@ class Pipeline:
             encoder_sha256=file_sha256(self._encoder_path),
             metadata={"seed": self.settings.seed, "recordings": self._recordings.key},
         )
-        model.save(self._policy_path)
+        model.save(stage.folder / POLICY_NAME)
         return {"fingerprint": model.fingerprint}
 
     def _draw_nominal(self) -> dict[str, Any]:
-        model = load_policy(self._policy_path)
+        return self._draw_into(self._nominal_path, self._policy_path)
+
+    def _draw_into(self, path: Path, model_path: Path) -> dict[str, Any]:
+        model = load_policy(model_path)
         sequences = [normalised(item, model.norm) for item in self._sequences(self._episodes)]
         drawn = nominal_set(model, sequences, self.settings.nominal, self.settings.seed)
-        drawn.save(self._nominal_path)
+        drawn.save(path)
         return {"windows": len(drawn.windows)}
 
     def _sequences(self, folders: list[Path]) -> list[PolicySequence]:
+        embeddings = {
+            self._recordings.folder: self._embeddings.folder,
+            self._driven.folder: self._driven_embeddings.folder,
+        }
         return [
             policy_sequence(
                 Recording.load(folder),
-                np.load(self._embeddings.folder / f"{folder.name}.npy"),
+                np.load(embeddings[folder.parent] / f"{folder.name}.npy"),
                 self._spec,
             )
             for folder in folders
@@ -276,6 +347,14 @@ class Pipeline:
     @property
     def _worlds(self) -> list[Path]:
         return world_folders(self._recordings.folder, self.settings.data)
+
+    @property
+    def _driven_episodes(self) -> list[Path]:
+        return driven_episode_folders(self._driven.folder, self.settings.driven)
+
+    @property
+    def _driven_worlds(self) -> list[Path]:
+        return driven_world_folders(self._driven.folder, self.settings.driven)
 
     @property
     def _encoder_path(self) -> Path:

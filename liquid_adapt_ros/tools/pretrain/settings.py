@@ -106,6 +106,21 @@ class PolicySettings:
 
 
 @dataclass(frozen=True)
+class DrivenSettings:
+    """Episodes that a first policy drives, learning, for the next one to be trained on.
+
+    Attributes:
+        episodes, episode_s: number and length [s] of nominal ones.
+        worlds, world_s: number and length [s] of disturbed ones.
+    """
+
+    episodes: int = 100
+    episode_s: float = 8.0
+    worlds: int = 200
+    world_s: float = 12.0
+
+
+@dataclass(frozen=True)
 class NominalSettings:
     """What is shipped against forgetting: number of windows and samples in each."""
 
@@ -144,5 +159,6 @@ class PretrainSettings:
     data: DataSettings = field(default_factory=DataSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    driven: DrivenSettings = field(default_factory=DrivenSettings)
     nominal: NominalSettings = field(default_factory=NominalSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
