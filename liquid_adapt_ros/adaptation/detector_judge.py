@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 # The shipped network agrees where its error is below this share of the adapted one's.
 _AGREES = 0.5
+# While labels are refused this share of the surprise is enough to go on refusing.
+_STILL = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class JudgeLimits:
         usual_s: how long before them the labels are that they are compared with [s].
         surprise_m: suspicious is a mean error of the adapted network that exceeds twice that on
             those by this, where that of the shipped one differs by as much from what it was where
-            the last object began [m].
+            the last object began; while labels are refused, by half of this [m].
         other_speed_m_s: nothing is suspicious where the velocity of objects has changed by more
             than this [m/s].
         distrust_s: how long suspicious labels are refused [s].
@@ -144,7 +146,7 @@ class DetectorJudge:
         if not self._newest or labels[-1].stamp_ns < self._trusted_until_ns:
             return False
         adapted, frozen = _errors(labels)
-        limit_m = self._limits.surprise_m
+        limit_m = self._limits.surprise_m * (_STILL if self.is_distrusting else 1.0)
         off_m, usual_m = _length(adapted), _length(_errors(self._newest)[0])
         differs = _length(frozen - self._last_begun) > limit_m
         agrees = _length(frozen) < _AGREES * off_m

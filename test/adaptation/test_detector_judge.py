@@ -64,6 +64,12 @@ def test_objects_on_which_the_detector_is_suddenly_off_are_refused():
     assert not judge.is_distrusting
 
 
+def test_a_slip_that_shows_less_on_the_next_object_is_not_believed_there():
+    smaller = 0.5 * SLIP  # by itself within what the network may suddenly be off by
+    assert objects(believed(labels([np.zeros(3)] * 3 + [smaller]))) == [0, 1, 2, 3]
+    assert objects(believed(labels([np.zeros(3)] * 3 + [SLIP, smaller]))) == [0, 1, 2]
+
+
 def test_what_lasts_is_believed():
     made = labels([np.zeros(3)] * 2 + [SLIP] * 6)
     numbers = np.array(believed(made))
