@@ -22,7 +22,15 @@ from liquid_adapt_ros.tools.adaptation.summary import FULL, gather
 from liquid_adapt_ros.tools.adaptation.work import stream_key, work_key, work_off
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 
-_FIGURE_SOURCES = ("adaptation", "fusion", "lnn", "sim", "tools/adaptation")
+_FIGURE_SOURCES = (
+    "adaptation",
+    "fusion",
+    "lnn",
+    "sim",
+    "tools/adaptation",
+    "tools/in_process_fusion.py",
+    "tools/in_process_policy.py",
+)
 
 QUICK_SEEDS = 2
 QUICK_DISTURBANCES = ("nothing", "belt_fast", "camera_bump")

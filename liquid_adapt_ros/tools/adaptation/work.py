@@ -21,6 +21,7 @@ STREAM_SOURCES = (
     "sim",
     "tools/adaptation/disturbances.py",
     "tools/adaptation/streams.py",
+    "tools/in_process_fusion.py",
 )
 
 _EXIT_INTERRUPTED = 130  # as a shell has it

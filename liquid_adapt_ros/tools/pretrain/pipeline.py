@@ -138,6 +138,8 @@ class Pipeline:
         sources = source_hash(
             "adaptation",
             "lnn",
+            "tools/adaptation/run_stream.py",
+            "tools/in_process_fusion.py",
             "tools/in_process_policy.py",
             "tools/pretrain/driven.py",
             "tools/pretrain/nominal_set.py",

@@ -6,7 +6,7 @@ and `signals.npz` with everything else; see `Recording`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -190,6 +190,12 @@ class SensorRecorder:
         )
 
 
+def disturbed_episode(rng: np.random.Generator) -> Episode:
+    """An episode that is disturbed from its first instant on."""
+    config, scenario = sample_disturbed(rng)
+    return Episode(config, int(rng.integers(2**31)), scenario)
+
+
 def record_episode(settings: DataSettings, rng: np.random.Generator) -> Recording:
     """Run one nominal episode with the planner driving, with noise for a share of episodes."""
     episode = nominal_episode(rng)
@@ -204,10 +210,8 @@ def record_start(settings: DataSettings, rng: np.random.Generator) -> Recording:
 
 
 def record_world(settings: DataSettings, rng: np.random.Generator) -> Recording:
-    """Run one episode that is disturbed from its first instant on, otherwise like
-    `record_episode`."""
-    config, scenario = sample_disturbed(rng)
-    episode = Episode(config, int(rng.integers(2**31)), scenario)
+    """Run one disturbed episode, otherwise like `record_episode`."""
+    episode = disturbed_episode(rng)
     _run_in(episode, settings, rng)
     return _record(episode, settings.world_s, settings, rng)
 
@@ -223,16 +227,26 @@ def _run_in(episode: Episode, settings: DataSettings, rng: np.random.Generator) 
 def _record(
     episode: Episode, duration_s: float, settings: DataSettings, rng: np.random.Generator
 ) -> Recording:
-    noise = ActionNoise(settings, rng) if rng.random() < settings.noisy_share else None
-    recorder = SensorRecorder()
-    command, first_tick = None, 0.0
+    if rng.random() >= settings.noisy_share:
+        return record_driven_by(lambda _: None, episode, duration_s)
+    noise = ActionNoise(settings, rng)
+    return record_driven_by(lambda tick: noise(tick.planner), episode, duration_s)
+
+
+def record_driven_by(
+    driver: Callable[[TickResult], Command | None], episode: Episode, duration_s: float
+) -> Recording:
+    """Run an episode in which `driver` answers each tick with the next one's command.
+
+    None leaves the planner to drive; the supervisor watches over everybody else.
+    """
+    recorder, command, first_tick = SensorRecorder(), None, 0.0
     for index in range(round(duration_s / TICK_S)):
         tick = episode.tick(command)
         if index == 0:
             first_tick = tick.time_s / TICK_S
         recorder.add(tick, episode)
-        if noise is not None:
-            command = noise(tick.planner)
+        command = driver(tick)
     return recorder.finish(first_tick, mounted_pose(episode.config.camera))
 
 
@@ -264,25 +278,32 @@ def record_all(
         (record_start, STARTS, start_folders(folder, settings)),
         (record_world, WORLDS, world_folders(folder, settings)),
     )
-    folders = [item for _, _, items in roles for item in items]
-    jobs = [
-        partial(_record_to_disk, record, settings, (seed, role, index), item)
+    recordings = {
+        item: partial(record, settings, episode_rng(seed, role, index))
         for record, role, items in roles
         for index, item in enumerate(items)
-        if not item.exists()
-    ]
-    done = len(folders) - len(jobs)
-    progress(done)
-    for number, _ in enumerate(in_processes(jobs, workers), start=done + 1):
-        progress(number)
-    pictures = [len(Recording.load(item).rgb) for item in folders]
+    }
+    record_missing(recordings, workers, progress)
+    pictures = [len(Recording.load(item).rgb) for item in recordings]
     return {"pictures": int(np.sum(pictures))}
 
 
-def _record_to_disk(
-    record: Callable[[DataSettings, np.random.Generator], Recording],
-    settings: DataSettings,
-    key: tuple[int, int, int],
-    folder: Path,
+def record_missing(
+    recordings: Mapping[Path, Callable[[], Recording]],
+    workers: int,
+    progress: Callable[[int], None],
 ) -> None:
-    save_folder_atomically(folder, record(settings, episode_rng(*key)).save)
+    """Make the recordings whose folders are missing; `progress` gets the number that is there."""
+    jobs = [
+        partial(_record_to_disk, record, folder)
+        for folder, record in recordings.items()
+        if not folder.exists()
+    ]
+    done = len(recordings) - len(jobs)
+    progress(done)
+    for number, _ in enumerate(in_processes(jobs, workers), start=done + 1):
+        progress(number)
+
+
+def _record_to_disk(record: Callable[[], Recording], folder: Path) -> None:
+    save_folder_atomically(folder, record().save)
