@@ -1,9 +1,4 @@
-"""The suite's command is cut off as a user does it."""
-
-import os
-import signal
-import subprocess
-import sys
+"""What a piece of the suite's work is made anew for."""
 
 import numpy as np
 import pytest
@@ -39,22 +34,3 @@ def test_streams_are_recorded_anew_for_another_normalisation_but_not_for_other_w
     assert work_key(models) != figures
     changed(models, "norm", "norm.feature_mean")
     assert stream_key(models) != streams
-
-
-def test_ctrl_c_ends_it_at_once_and_says_how_to_go_on(tmp_path):
-    command = [sys.executable, "-m", "liquid_adapt_ros.tools.adaptation", "--quick"]
-    suite = subprocess.Popen(
-        [*command, "--out", str(tmp_path), "--processes", "1", "--seeds", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=os.environ | {"COLUMNS": "100", "FORCE_COLOR": "1", "TERM": "xterm"},
-    )
-    while suite.stdout.read(1) not in ("s", ""):  # of "streams": the first bar is there
-        pass
-    os.killpg(suite.pid, signal.SIGINT)
-    said, errors = suite.communicate(timeout=60)
-    assert suite.returncode == 130
-    assert "the same command goes on" in said
-    assert "Traceback" not in errors

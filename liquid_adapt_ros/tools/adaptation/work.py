@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.stage import source_hash
+from liquid_adapt_ros.tools.resumable import resumable
 from liquid_adapt_ros.weights.fingerprint import file_sha256, fingerprint
 
 # What a recorded stream depends on, the models aside.
@@ -23,8 +23,6 @@ STREAM_SOURCES = (
     "tools/adaptation/streams.py",
     "tools/in_process_fusion.py",
 )
-
-_EXIT_INTERRUPTED = 130  # as a shell has it
 
 Pieces = Sequence[Callable[[], None]]
 
@@ -49,22 +47,17 @@ def _short(parts: Sequence[str]) -> str:
 def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
     """Do the pieces of each stage, one stage after the other, with a bar each.
 
-    Raises SystemExit at Ctrl-C, also where a shell in the background would have it ignored.
+    Raises SystemExit at Ctrl-C.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     columns = (
         TextColumn("{task.description:18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    try:
-        with Progress(*columns, console=console) as progress:
-            for name, pieces_of in stages.items():
-                pieces = pieces_of()
-                task = progress.add_task(name, total=len(pieces))
-                for _ in in_processes(pieces, processes):
-                    progress.advance(task)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here")
-        raise SystemExit(_EXIT_INTERRUPTED) from None
+    with resumable(console), Progress(*columns, console=console) as progress:
+        for name, pieces_of in stages.items():
+            pieces = pieces_of()
+            task = progress.add_task(name, total=len(pieces))
+            for _ in in_processes(pieces, processes):
+                progress.advance(task)

@@ -21,6 +21,7 @@ from rich.progress import (
 from liquid_adapt_ros.tools.pretrain.allocator import keep_freed_memory
 from liquid_adapt_ros.tools.pretrain.pipeline import Pipeline, Update
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
+from liquid_adapt_ros.tools.resumable import resumable
 
 
 @contextmanager
@@ -68,9 +69,11 @@ def main() -> None:
         progress=progress_bar,
         kept_encoder=arguments.encoder,
     )
-    results = pipeline.run()
+    console = Console()
+    with resumable(console):
+        results = pipeline.run()
     error_m = results["evaluation"]["planner"]["position_rmse_m"]
-    Console().print(
+    console.print(
         f"Position error on held-out episodes: {1000.0 * error_m:.1f} mm RMSE, "
         f"0.3 s ahead. Model and card are in {arguments.models}."
     )
