@@ -24,10 +24,7 @@ JOINT_VELOCITY_MAX_RAD_S = 0.95 * math.pi
 JOINT_ACCELERATION_MAX_RAD_S2 = 10.0
 SPEED_MAX_M_S = 1.3
 BRAKING_M_S2 = 3.0
-# Gain and funnel turn an error in knowing where the object is into one of velocity. With a gain of
-# 9 and a funnel half as wide an error of 10 mm takes a joint past 0.35 rad/s three times as often,
-# and nothing is picked sooner; with a gain of 5 objects on fast belts begin to get away.
-POSITION_GAIN_PER_S = 6.0
+POSITION_GAIN_PER_S = 9.0
 TILT_GAIN_PER_S = 6.0
 POSTURE_GAIN_PER_S = 1.0
 DAMPING = 0.03
@@ -36,7 +33,7 @@ HOME_M = (-0.05, 0.50, 0.56)
 FIRST_REACH_X_M = -0.15  # upstream of this the tool waits for the object to come
 LAST_REACH_X_M = 0.55
 HOVER_M = 0.07  # above the object's top
-FUNNEL_M = (0.01, 0.10)  # horizontal error at which the tool is down, and where it starts down
+FUNNEL_M = (0.008, 0.05)  # horizontal error at which the tool is down, and where it starts down
 PRESS_M = 0.002
 DESCEND_WITHIN_M = 0.02
 LIFT_M = 0.03
