@@ -20,6 +20,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     """Write a PNG: for each disturbance the median over seeds of each second's error, with the
     10th to 90th percentile of the full engine."""
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     disturbances = report["disturbances"]
     rows = -(-len(disturbances) // _COLUMNS)
@@ -39,6 +40,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
         for change_s in (CHANGE_S, RETURN_S):
             axis.axvline(change_s, color="0.7", lw=0.8, ls="--")
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
         axis.set_title(name.replace("_", " "), fontsize=10)
     for axis in axes.flat[len(disturbances) :]:
         axis.set_axis_off()
