@@ -8,26 +8,27 @@
                               update = engine.finish(job, job.run())   # run() in any thread
 
 Two time scales: `readout_adaptation.py` follows within tenths of a second, `window_training.py`
-moves the whole network to where the readout has less to correct. Nothing here knows of ROS, of
-robots or of units: features and targets are those of the network, about 1 in size.
+moves the whole network to where the readout has less to correct. The shipped network runs beside
+the one that is trained, each with its own readout, and `guard.py` chooses which of them flies.
+Nothing here knows of ROS, of robots or of units: features and targets are those of the network,
+about 1 in size.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from liquid_adapt_ros.adaptation.adapted_network import AdaptedNetwork
 from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.expectations import Expectations
 from liquid_adapt_ros.adaptation.guard import LiveGuard
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
-from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_matrix import READOUT_NAMES, joined
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
-from liquid_adapt_ros.adaptation.second_moment import SecondMoment
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -41,8 +42,9 @@ class AdaptationEngine:
     """See the module's docstring. Not thread-safe, but for the job's run().
 
     Attributes:
-        network: the tensors that the slow time scale has come to.
-        readout: the fast time scale, which corrects the network's readout.
+        networks: the shipped network, and where training is on the one that is trained; both with
+            a readout that follows the labels.
+        flies: which of them is in use, from 1; 0: the shipped weights.
         training: the slow time scale; None where it is off.
         counts: what became of labels and candidates.
 
@@ -75,38 +77,45 @@ class AdaptationEngine:
         if weight.shape != (spec.outputs,) or not (weight >= 0.0).all() or not weight.any():
             raise ValueError(f"output_weight must be {spec.outputs} numbers >= 0, got {weight}")
         self._output_weight = weight.astype(np.float32)
-        self._phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
-        self.network = dict(self._shipped)
-        self._stream = StatefulStream(self._phi_spec, with_identity(self.network))
-        self._frozen_stream = StatefulStream(spec, self._shipped)
         self._readout_settings = settings.readout or ReadoutSettings()
-        self.readout = ReadoutAdaptation(joined(self.network), self._readout_settings)
-        features = self._phi_spec.outputs + 1
+        networks = 1 if settings.training is None else 2
         self._ring = SampleRing(
             max(1, round(settings.memory_s / spec.step_s)),
             spec.features,
             spec.hidden,
-            features,
-            self.readout.experts + 2,  # and the two predictions that were really made
+            networks,
+            (spec.head or spec.hidden) + 1,
+            self._readout_settings.estimates + 1,  # and what comes of them all
             spec.outputs,
         )
-        self._phi = np.ones(features)
-        self._moment = SecondMoment(features)
-        self._unseen = 0  # newest samples that are not in the moment yet
+        self.networks = [
+            AdaptedNetwork(
+                spec,
+                self._shipped,
+                self._readout_settings,
+                settings.readout is not None,
+                settings.prior_isotropy,
+                self._ring,
+                place,
+            )
+            for place in range(networks)
+        ]
+        self._shipped_readout = joined(self._shipped)
+        self._flying = StatefulStream(spec, self._shipped)
+        self.flies = networks
         self._pending: list[tuple[int, NDArray[np.bool_]]] = []
         self._expectations = Expectations(spec.outputs, settings.expected_s)
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
         self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
-        self._live = LiveGuard(settings.guard) if settings.guard else None
+        self._live = LiveGuard(settings.guard, networks) if settings.guard else None
         self.training = (
             TrainingSide(spec, self._shipped, nominal, settings, self._output_weight, seed)
             if settings.training
             else None
         )
         self._paused = ""
-        self._has_fallen_back = False
         self.counts = Counts()
 
     # --- the stream ---------------------------------------------------------------------------
@@ -124,13 +133,12 @@ class AdaptationEngine:
             raise ValueError("features are not finite")
         saturated = bool(np.abs(values).max() >= self.settings.saturation)
         dt_s = self._time_step(stamp_ns)
-        hidden_state = self._stream.hidden_state
-        phi, finite = self._stream.step(values, dt_s)
-        frozen, frozen_finite = self._frozen_stream.step(values, dt_s)
-        finite = finite and frozen_finite
-        self._phi[:-1] = phi
-        predicted = self.readout.predict(self._phi)
-        learned = self.readout.readout @ self._phi
+        hidden_state = self.networks[-1].hidden_state
+        finite = True
+        for network in self.networks:
+            finite &= network.step(values, dt_s)
+        adapted, flying_finite = self._flying.step(values, dt_s)
+        frozen = self._shipped_readout @ self.networks[0].phi
         if dt_s > self._max_gap_s:
             self._segment += 1
         self._ring.append(
@@ -140,12 +148,11 @@ class AdaptationEngine:
             features=values,
             usable=usable and finite and not saturated,
             hidden_state=hidden_state,
-            phi=self._phi,
-            predicted=np.concatenate([predicted, learned[None], frozen[None]]),
+            phi=[network.phi for network in self.networks],
+            predicted=[network.predict() for network in self.networks],
+            flown=(adapted, frozen),
         )
-        self._unseen += 1
-        frozen = frozen.astype(np.float64)
-        return Prediction(frozen if self._has_fallen_back else learned, frozen, finite)
+        return Prediction(adapted.astype(np.float64), frozen, finite and flying_finite)
 
     def label(self, stamp_ns: int, target: ArrayLike) -> bool:
         """Take what the outputs (O,) should have been for the sample of this stamp; NaN: unknown.
@@ -187,8 +194,8 @@ class AdaptationEngine:
     def forget_stream(self) -> None:
         """Start a new stream, as after a jump of the clock; what was learned stays."""
         self._newest_ns = self._updated_ns = None
-        self._stream.reset()
-        self._frozen_stream.reset()
+        for stream in (self._flying, *self.networks):
+            stream.reset()
         self._ring.clear()
         self._pending.clear()
         self._expectations.clear()
@@ -203,16 +210,14 @@ class AdaptationEngine:
     @property
     def params(self) -> dict[str, NDArray[np.float32]]:
         """All tensors as they fly now."""
-        if self._has_fallen_back:
-            return dict(self._shipped)
-        return self.network | split(self.readout.readout)
+        return self.networks[self.flies - 1].params if self.flies else dict(self._shipped)
 
     def predictions_at(self, stamp_ns: int) -> NDArray[np.float64]:
-        """What the adapted and the shipped weights said to a sample, (2, O); NaN if not kept."""
+        """What those in use and the shipped weights said to a sample, (2, O); NaN if not kept."""
         row = self._ring.find(stamp_ns)
         if row is None:
             return np.full((2, self.spec.outputs), np.nan)
-        return self._ring.predicted[row, -2:].astype(np.float64)
+        return self._ring.flown[row].astype(np.float64)
 
     @property
     def gain(self) -> float:
@@ -222,16 +227,9 @@ class AdaptationEngine:
     @property
     def anchor_weight(self) -> NDArray[np.float64]:
         """How far each output's readout is left as the network's own, (O,) in [0, 1]."""
-        return self.readout.anchor_weight
-
-    @property
-    def observed_moment(self) -> SecondMoment:
-        """Second moment of phi over the usable samples observed."""
-        fresh = min(self._unseen, len(self._ring))
-        if fresh:
-            self._moment.learn(self._ring.phi[-fresh:][self._ring.usable[-fresh:]])
-            self._unseen = 0
-        return self._moment
+        if not self.flies:
+            return np.ones(self.spec.outputs)
+        return self.networks[self.flies - 1].readout.anchor_weight
 
     # --- the fast time scale ------------------------------------------------------------------
 
@@ -241,50 +239,41 @@ class AdaptationEngine:
             return None
         self._updated_ns = self._newest_ns
         self._learn_pending()
-        if self._live is not None:
-            if self._live.must_forget:
-                return self.restore_shipped()
-            if self._live.prefers_shipped != self._has_fallen_back:
-                return self._fall_back_or_return()
-        if self.settings.readout is None:
-            return None
-        self.solve_readout()
-        if self._has_fallen_back:
-            return None
-        return Update(split(self.readout.readout), "readout", 100.0 * self.gain)
-
-    def _fall_back_or_return(self) -> Update:
-        """Fly the shipped weights while they are better, and what was learned while that is."""
-        self._has_fallen_back = not self._has_fallen_back
-        if self._has_fallen_back:
-            self.counts.fallen_back += 1
-        return Update(self.params, "fallback", 100.0 * self.gain)
+        if self._live is not None and self._live.must_forget:
+            return self.restore_shipped()
+        self.solve_readouts()
+        if self._live is not None and self._live.flies != self.flies:
+            self.flies = self._live.flies
+            self.counts.fallen_back += not self.flies
+            return self._fly("choice")
+        if self.flies and self.settings.readout is not None:
+            return self._fly("readout")
+        return None
 
     def restore_shipped(self) -> Update:
         """Go back to the shipped weights and forget what was learned."""
         self.counts.rolled_back += 1
-        self._has_fallen_back = False
-        self.use_network(dict(self._shipped))
-        self.readout.restart(self.anchor())
+        for network in self.networks:
+            network.restart(self._shipped)
+        self.flies = len(self.networks)
         if self._live is not None:
             self._live.reset()
         if self.training is not None:
             self.training.restart()
-        return Update(dict(self.network), "rollback", math.nan)
+        return self._fly("rollback")
 
-    def use_network(self, params: Params) -> None:
-        """Run these tensors from the next sample on, the readout being corrected as before."""
-        self.network = dict(params)
-        self._stream.swap(with_identity(self.network))
+    def resume(self, flies: int) -> None:
+        """Go on with what the networks and their readouts have been set to."""
+        self.flies = flies
+        if self._live is not None:
+            self._live.flies = flies
+        self.solve_readouts()
+        self._flying.swap(self.params)
 
-    def anchor(self) -> NDArray[np.float64]:
-        """The network's own readout, which is corrected: (O, P), the bias last."""
-        return joined(self.network)
-
-    def solve_readout(self) -> None:
-        """Bring the readout up to what is known."""
-        expected = self._expectations.labels(self._ring, self._readout_settings)
-        self.readout.solve(self._prior(), expected)
+    def solve_readouts(self) -> None:
+        """Bring the readouts up to what is known."""
+        for network, moment in zip(self.networks, self._nominal_moments(), strict=True):
+            network.solve(moment, self._expectations)
 
     # --- the slow time scale ------------------------------------------------------------------
 
@@ -298,7 +287,7 @@ class AdaptationEngine:
             raise NotReady("training is off")
         if self._paused:
             raise NotReady(self._paused)
-        return self.training.job(self._ring, self.network)
+        return self.training.job(self._ring, self.networks[-1].network)
 
     def finish(self, job: TrainingJob, objection: str) -> Update | None:
         """Take over what a job came to, `objection` being what run() returned; None where nothing
@@ -310,11 +299,10 @@ class AdaptationEngine:
             return None
         self.counts.accepted += 1
         self.training.take(job)
-        self.use_network(job.candidate)
-        self._rebuild_readout()
-        if self._has_fallen_back:
-            return None
-        return Update(self.params, "network", 100.0 * self.gain)
+        trained = self.networks[-1]
+        trained.use(job.candidate)
+        trained.rebuild(self.training.phi_of(self._ring), self.training.nominal_moment)
+        return self._fly("network") if self.flies == len(self.networks) else None
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -342,46 +330,29 @@ class AdaptationEngine:
             return
         rows, fresh = (np.array(column) for column in zip(*found, strict=True))
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
-        predicted = ring.predicted[rows].astype(np.float64)
         if self._live is not None:
-            self._live.compare(target, predicted[:, -2:], self._output_weight, ring.dt_s[rows])
-        if self.settings.readout is not None:
-            trust, kept = self.readout.learn(
-                ring.phi[rows].astype(np.float64),
-                target,
-                predicted[:, :-2],
-                self._readout_settings.independent(ring.dt_s[rows]),
-            )
-            if kept.min() < 1.0:
-                ring.trust[:] *= kept
-        else:
-            trust = fresh.astype(np.float32)
+            learned = ring.predicted[rows, :, -1]
+            shipped = ring.flown[rows, 1:]
+            compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
+            self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])
+        for network in self.networks:
+            trust, kept = network.learn(rows, target)
+        # Trusted as by the newest network, which is trained on them.
+        if kept.min() < 1.0:
+            ring.trust[:] *= kept
         ring.trust[rows] = np.where(fresh, trust, ring.trust[rows])
 
-    def _prior(self) -> NDArray[np.float64]:
-        """Second moment of phi where the network is known to be good: (P, P)."""
-        nominal = self.training.nominal_moment if self.training is not None else None
-        if nominal is None:
-            nominal = self.observed_moment.mean
-        isotropy = self.settings.prior_isotropy
-        level = np.trace(nominal) / len(nominal)
-        return (1.0 - isotropy) * nominal + isotropy * level * np.eye(len(nominal))
+    def _nominal_moments(self) -> list[NDArray[np.float64] | None]:
+        """Second moment of phi where the shipped network is known to be good, for each network."""
+        if self.training is None:
+            return [None]
+        return [self.training.shipped_moment, self.training.nominal_moment]
 
-    def _rebuild_readout(self) -> None:
-        """Solve for the readout again on what the new network makes of the stream."""
-        ring = self._ring
-        ring.phi[:, :-1] = self.training.phi_of(ring)
-        self._moment = SecondMoment(len(self._phi))
-        self._unseen = len(ring)
-        anchor = self.anchor()
-        if self.settings.readout is None:
-            self.readout.restart(anchor)
-            return
-        self.readout.rebuild(
-            anchor,
-            ring.phi.astype(np.float64),
-            ring.target.astype(np.float64),
-            ring.trust.astype(np.float64),
-            self._readout_settings.independent(ring.dt_s),
-        )
-        self.solve_readout()
+    def _fly(self, kind: str) -> Update:
+        """Use what was learned from the next sample on."""
+        tensors = self.params
+        self._flying.swap(tensors)
+        if kind == "readout":
+            tensors = {name: tensors[name] for name in READOUT_NAMES}
+        gain = math.nan if kind == "rollback" else 100.0 * self.gain
+        return Update(tensors, kind, gain)

@@ -26,7 +26,7 @@ class Update:
 
     Attributes:
         tensors: by name; tensors that are not listed keep their values.
-        kind: "readout", "network", "fallback" (the shipped weights fly for now, or no longer) or
+        kind: "readout", "network" (it was trained), "choice" (another one is in use now) or
             "rollback" (what was learned is forgotten).
         gain_percent: fall of the live error against the frozen network's so far [%]; NaN: unknown.
     """

@@ -46,8 +46,11 @@ class Expectations:
         self._stamps_ns, self._targets = stamps_ns.tolist(), targets
         self.are_new = self.are_new or bool(len(stamps_ns))
 
-    def labels(self, ring: SampleRing, settings: ReadoutSettings) -> ExpectedLabels | None:
-        """What is expected now of usable samples that have no label yet; None: of none."""
+    def labels(
+        self, ring: SampleRing, place: int, settings: ReadoutSettings
+    ) -> ExpectedLabels | None:
+        """What is expected now of usable samples that have no label yet, for the network at this
+        place in the ring; None: of none."""
         self.are_new = False
         rows, targets = [], []
         for stamp_ns, target in zip(self._stamps_ns, self._targets, strict=True):
@@ -60,8 +63,8 @@ class Expectations:
         if not rows:
             return None
         return ExpectedLabels(
-            phi=ring.phi[rows].astype(np.float64),
+            phi=ring.phi[rows, place].astype(np.float64),
             target=np.array(targets),
-            predicted=ring.predicted[rows][:, :-2].astype(np.float64),
+            predicted=ring.predicted[rows, place, :-1].astype(np.float64),
             independent=settings.independent(ring.dt_s[rows]),
         )

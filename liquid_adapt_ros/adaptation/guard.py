@@ -20,11 +20,11 @@ class GuardSettings:
             trained on, may exceed that of the weights in use by this share [1].
         nominal_margin: its error on the nominal store may exceed that of the shipped weights by
             this share [1].
-        live_margin: the shipped weights fly while what was learned has a larger error than they
-            by more than this share, and until it has a smaller one by as much [1].
+        live_margin: another network flies from when its error is smaller than that of the one
+            that does by this share [1].
         live_memory_s: memory of that comparison [s of labels].
-        patience_s: how long the shipped weights have to be better before what was learned is
-            forgotten [s of labels].
+        patience_s: how long the shipped network has to fly before what was learned is forgotten
+            [s of labels].
     """
 
     newest_margin: float = 0.0
@@ -61,26 +61,35 @@ _ERROR_MAX = 1.0
 
 
 class LiveGuard:
-    """Compares what was learned with the shipped network on the same labels, as they come.
+    """Chooses what flies: the shipped network, or one of those that have learned.
 
-    What is averaged is the logarithm of the ratio of squared errors: a change of the world changes
-    the size of both errors, and must not make the past outweigh the present.
+    They are compared on the same labels, as they come. What is averaged is the logarithm of the
+    ratio of squared errors to the shipped network's: a change of the world changes the size of all
+    errors, and must not make the past outweigh the present.
+
+    Attributes:
+        flies: 0: the shipped network; else one of those that have learned, from 1.
+
+    Args:
+        settings: what counts as worse.
+        learners: how many networks have learned; the last one flies until another is better.
     """
 
-    def __init__(self, settings: GuardSettings):
+    def __init__(self, settings: GuardSettings, learners: int):
         self._settings = settings
+        self._learners = learners
         self.reset()
 
     def reset(self) -> None:
         """Start over, as after going back to the shipped weights."""
-        self._log_ratio = 0.0
+        self._log_ratio = np.zeros(1 + self._learners)
         self._seen_s = 0.0
-        self._preferred_for_s = 0.0
-        self.prefers_shipped = False
+        self._shipped_for_s = 0.0
+        self.flies = self._learners
 
     def compare(self, target: Array, predicted: Array, output_weight: Array, dt_s: Array) -> None:
-        """Take N labels (N, O), NaN where not known, and what had been predicted, (N, 2, O), by
-        what was learned and by the shipped network.
+        """Take N labels (N, O), NaN where not known, and what had been predicted by the shipped
+        network and by each that has learned, (N, 1 + learners, O).
 
         output_weight: (O,) how much each output counts. dt_s: (N,) time of each sample [s].
         """
@@ -91,33 +100,32 @@ class LiveGuard:
             return
         squared = np.nansum(np.square(error) * weight[:, None], axis=(0, 2)) / total
         share = total / float(output_weight.sum()) / len(target)
-        self.learn(squared[0], squared[1], share * float(np.sum(dt_s)))
+        self.learn(squared, share * float(np.sum(dt_s)))
 
-    def learn(self, learned: float, shipped: float, duration_s: float) -> None:
-        """Take mean squared errors over labels that span a time [s]."""
+    def learn(self, squared: Array, duration_s: float) -> None:
+        """Take mean squared errors (1 + learners,) over labels that span a time [s]."""
         tiny = 1e-12
-        ratio = math.log((learned + tiny) / (shipped + tiny))
-        ratio = min(max(ratio, -_LOG_RATIO_MAX), _LOG_RATIO_MAX)
+        ratio = np.log((squared + tiny) / (squared[0] + tiny))
+        ratio = np.clip(ratio, -_LOG_RATIO_MAX, _LOG_RATIO_MAX)
         kept = math.exp(-duration_s / self._settings.live_memory_s)
         self._log_ratio = kept * self._log_ratio + (1.0 - kept) * ratio
         self._seen_s += duration_s
+        best = int(self._log_ratio.argmin())
         margin = 2.0 * math.log1p(self._settings.live_margin)
-        if self._log_ratio > margin:
-            self.prefers_shipped = True
-        elif self._log_ratio < -margin:
-            self.prefers_shipped = False
-        self._preferred_for_s += duration_s
-        if not self.prefers_shipped:
-            self._preferred_for_s = 0.0
+        if self._log_ratio[self.flies] - self._log_ratio[best] > margin:
+            self.flies = best
+        self._shipped_for_s = 0.0 if self.flies else self._shipped_for_s + duration_s
 
     @property
     def gain(self) -> float:
-        """1 - learned / shipped of the root mean squared errors [1]; NaN before the first."""
+        """1 - learned / shipped of the root mean squared errors [1], of what flies or, where that
+        is the shipped network, of the best that has learned; NaN before the first."""
         if not self._seen_s > 0.0:
             return math.nan
-        return 1.0 - math.exp(0.5 * self._log_ratio)
+        level = self._log_ratio[self.flies] if self.flies else self._log_ratio[1:].min()
+        return 1.0 - math.exp(0.5 * level)
 
     @property
     def must_forget(self) -> bool:
         """Whether learning has been of no use for longer than is tolerated."""
-        return self._preferred_for_s > self._settings.patience_s
+        return self._shipped_for_s > self._settings.patience_s

@@ -90,6 +90,11 @@ class ReadoutSettings:
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
+    @property
+    def estimates(self) -> int:
+        """How many estimates there are: the anchor, the offset, and one of each memory."""
+        return 2 + len(self.memories)
+
     def independent(self, dt_s: Array) -> Array:
         """How many independent samples each of some samples is, that last this long [s]."""
         return np.minimum(dt_s / self.correlation_s, 1.0)
@@ -160,7 +165,7 @@ class ReadoutAdaptation:
         """Forget everything, and correct this anchor."""
         self._anchor = np.array(anchor, np.float64)
         outputs, features = self._anchor.shape
-        self.experts = 2 + len(self._settings.memories)
+        self.experts = self._settings.estimates
         self._groups = [_Group(range(outputs), features, self._settings)]
         # (experts, O, P); the first is the anchor itself.
         self._readouts = np.repeat(self._anchor[None], self.experts, axis=0)

@@ -19,15 +19,16 @@ class SampleRing:
         dt_s: (N,) time from the sample before [s].
         segment: (N,) number of the unbroken piece of stream that a sample belongs to.
         features: (N, F). usable: (N,) whether a learner may use the sample.
-        hidden_state: (N, H) the network's state just before the sample.
-        phi: (N, P) what the readout read, 1 at the end.
-        predicted: (N, E, O) what each estimate of the readout said.
+        hidden_state: (N, H) the newest network's state just before the sample.
+        phi: (N, K, P) what the readout of each network read, 1 at the end.
+        predicted: (N, K, E, O) what each estimate of each network's readout said.
+        flown: (N, 2, O) what the weights in use and the shipped ones said.
         target: (N, O) labels; NaN where not known.
         trust: (N, O) how much a label counts, 0 to 1.
 
     Args:
         capacity: number of samples kept.
-        features, hidden, phi, experts, outputs: F, H, P, E and O.
+        features, hidden, networks, phi, experts, outputs: F, H, K, P, E and O.
     """
 
     COLUMNS = (
@@ -39,12 +40,20 @@ class SampleRing:
         "hidden_state",
         "phi",
         "predicted",
+        "flown",
         "target",
         "trust",
     )
 
     def __init__(
-        self, capacity: int, features: int, hidden: int, phi: int, experts: int, outputs: int
+        self,
+        capacity: int,
+        features: int,
+        hidden: int,
+        networks: int,
+        phi: int,
+        experts: int,
+        outputs: int,
     ):
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
@@ -57,8 +66,9 @@ class SampleRing:
             "features": np.zeros((rows, features), np.float32),
             "usable": np.zeros(rows, np.bool_),
             "hidden_state": np.zeros((rows, hidden), np.float32),
-            "phi": np.zeros((rows, phi), np.float32),
-            "predicted": np.zeros((rows, experts, outputs), np.float32),
+            "phi": np.zeros((rows, networks, phi), np.float32),
+            "predicted": np.zeros((rows, networks, experts, outputs), np.float32),
+            "flown": np.zeros((rows, 2, outputs), np.float32),
             "target": np.zeros((rows, outputs), np.float32),
             "trust": np.zeros((rows, outputs), np.float32),
         }

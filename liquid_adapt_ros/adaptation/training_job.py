@@ -57,8 +57,8 @@ class TrainingSide:
     Args: as of the engine.
 
     Attributes:
-        nominal_moment: (P, P) second moment of phi on the nominal set by the weights in use; None
-            where there is no such set.
+        shipped_moment: (P, P) second moment of phi on the nominal set by the shipped weights.
+        nominal_moment: the same by the weights in use. Both are None where there is no such set.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class TrainingSide:
             windows = nominal.windows.without_start(settings.windows.burn_in)
             is_judged = np.arange(len(windows)) % _JUDGED == 0
             self._judged, self._replayed = windows.select(is_judged), windows.select(~is_judged)
-        self._shipped_error = self._shipped_moment = None
+        self._shipped_error = self.shipped_moment = None
         if self._judged is not None:
-            self._shipped_error, self._shipped_moment = self._on_nominal()
-        self.nominal_moment = self._shipped_moment
+            self._shipped_error, self.shipped_moment = self._on_nominal()
+        self.nominal_moment = self.shipped_moment
         self._gathered_epoch = self._gathered = 0
 
     def restart(self) -> None:
         """Go back to the shipped weights; what was seen is kept."""
         self._epoch += 1
-        self.nominal_moment = self._shipped_moment
+        self.nominal_moment = self.shipped_moment
 
     def is_current(self, job: TrainingJob) -> bool:
         """Whether the weights that a job started from have not been taken back meanwhile."""

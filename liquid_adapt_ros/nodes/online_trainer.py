@@ -319,6 +319,7 @@ class OnlineTrainer(ManagedNode):
         status.adapted_rmse_m, status.frozen_rmse_m = score.adapted_rmse_m, score.frozen_rmse_m
         status.gain_percent = score.gain_percent
         status.scored_samples, status.score_span_s = score.samples, score.span_s
+        status.in_use = self._engine.flies
         status.anchor_weight = float(self._engine.anchor_weight.mean())
         status.accepted, status.rejected = counts.accepted, counts.rejected
         status.fallen_back, status.rolled_back = counts.fallen_back, counts.rolled_back

@@ -195,14 +195,16 @@ _GUARD_ROWS = (
     _fixed(
         "live_margin",
         _GUARD.live_margin,
-        "How much worse than the shipped weights what flies may be, as a share.",
+        "By what share another network's error has to be smaller before it is used instead: "
+        "the shipped one, that with a learned readout, or the trained one.",
         0.0,
         10.0,
     ),
     _fixed(
         "patience_s",
         _GUARD.patience_s,
-        "How long, in time with labels, it may be so before what was learned is forgotten [s].",
+        "How long, in time with labels, the shipped weights have to be in use before what was "
+        "learned is forgotten [s].",
         0.0,
         3600.0,
     ),

@@ -64,19 +64,23 @@ def test_state_of_another_engine_is_refused(learned, tmp_path):
     file = CheckpointFile(tmp_path / "state")
     file.save(*engine_state(learned))
     other = engine(EngineSettings(training=None))
-    with pytest.raises(WeightFormatError, match="training"):
+    with pytest.raises(WeightFormatError, match="networks = .*: must be 1 in number"):
         file.load(lambda description: state_shapes(other, description))
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        {"groups": [[0, 1]]},
-        {"groups": "all"},
-        {"groups": [[0, 1], [2, 2]]},
+        {"networks": [{"groups": [[0, 1]], "observed": 1.0}] * 2},
+        {"networks": [{"groups": "all", "observed": 1.0}] * 2},
+        {"networks": [{"groups": [[0, 1], [2, 2]], "observed": 1.0}] * 2},
+        {"networks": [{"groups": [[0, 1, 2]], "observed": "many"}] * 2},
+        {"networks": [{"groups": [[0, 1, 2]], "observed": 1.0}]},
+        {"networks": "both"},
+        {"flies": 3},
+        {"flies": True},
         {"training": {"optimiser_steps": -1, "windows": 0, "offered": 0}},
         {"training": {"optimiser_steps": 1, "windows": 10**9, "offered": 0}},
-        {"observed": "many"},
         {"version": 0},
     ],
     ids=str,

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,35 +28,48 @@ def test_candidate_must_be_nowhere_worse(candidate, other, on_newest, on_nominal
 
 @given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=200))
 def test_what_was_learned_flies_while_it_is_no_worse(pairs):
-    guard = LiveGuard(SETTINGS)
+    guard = LiveGuard(SETTINGS, 1)
     for learned, shipped in pairs:
-        guard.learn(min(learned, shipped), shipped, 0.1)
-        assert not guard.prefers_shipped and not guard.must_forget
+        guard.learn(np.array([shipped, min(learned, shipped)]), 0.1)
+        assert guard.flies == 1 and not guard.must_forget
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
 def test_falls_back_soon_after_a_return_however_large_the_errors_were(size, smaller):
     """Learning was three times as good, then the world goes back and it is three times as bad."""
-    guard = LiveGuard(SETTINGS)
+    guard = LiveGuard(SETTINGS, 1)
     for _ in range(600):
-        guard.learn(size / 9.0, size, 0.1)
+        guard.learn(np.array([size, size / 9.0]), 0.1)
     assert guard.gain == pytest.approx(2.0 / 3.0, abs=0.01)
     batches = 0
-    while not guard.prefers_shipped:
-        guard.learn(size * smaller, size * smaller / 9.0, 0.1)
+    while guard.flies:
+        guard.learn(size * smaller * np.array([1.0 / 9.0, 1.0]), 0.1)
         batches += 1
     assert 0.1 * batches <= SETTINGS.live_memory_s
-    while guard.prefers_shipped:
-        guard.learn(size / 9.0, size, 0.1)
+    while not guard.flies:
+        guard.learn(np.array([size, size / 9.0]), 0.1)
         batches += 1
     assert 0.1 * batches <= 3.0 * SETTINGS.live_memory_s
 
 
+@given(st.integers(1, 4), st.data())
+def test_the_best_of_several_flies_within_the_memory_and_stays(learners, data):
+    guard = LiveGuard(SETTINGS, learners)
+    for best in data.draw(st.lists(st.integers(0, learners), min_size=1, max_size=5)):
+        squared = np.full(1 + learners, 1.0)
+        squared[best] = 0.25
+        for _ in range(30):  # 3 s: twice the memory
+            guard.learn(squared, 0.1)
+        assert guard.flies == best
+        guard.learn(np.ones(1 + learners), 0.1)
+        assert guard.flies == best
+
+
 def test_forgets_after_patience_and_starts_over():
-    guard, elapsed_s = LiveGuard(SETTINGS), 0.0
+    guard, elapsed_s = LiveGuard(SETTINGS, 2), 0.0
     while not guard.must_forget:
-        guard.learn(4.0, 1.0, 0.1)
+        guard.learn(np.array([1.0, 4.0, 5.0]), 0.1)
         elapsed_s += 0.1
     assert SETTINGS.patience_s < elapsed_s < SETTINGS.patience_s + SETTINGS.live_memory_s
     guard.reset()
-    assert math.isnan(guard.gain) and not guard.must_forget and not guard.prefers_shipped
+    assert math.isnan(guard.gain) and not guard.must_forget and guard.flies == 2

@@ -66,6 +66,7 @@ def test_error_falls_after_a_change_and_a_restarted_trainer_goes_on(probe, robot
     assert after.score_span_s == pytest.approx(5.0, abs=0.3)
     assert 0.0 < after.step_time_s < 0.5
     assert 0.0 <= after.anchor_weight < 0.9
+    assert after.in_use in (after.READOUT, after.NETWORK)
     assert after.labels > 1000
     assert after.governor in ("nominal", "throttled_cpu")
     versions = [update.version for update in robot.updates]

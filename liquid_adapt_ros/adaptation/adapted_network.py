@@ -1,0 +1,161 @@
+"""A network that runs on the stream, and a readout of it that follows the labels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_adapt_ros.adaptation.expectations import Expectations
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
+from liquid_adapt_ros.adaptation.sample_ring import SampleRing
+from liquid_adapt_ros.adaptation.second_moment import SecondMoment
+from liquid_adapt_ros.adaptation.windows import Params
+from liquid_adapt_ros.lnn.network_spec import NetworkSpec
+from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
+
+
+class AdaptedNetwork:
+    """See the module's docstring. What it said of the samples lies in the ring, at its place.
+
+    Attributes:
+        network: the tensors whose readout is corrected.
+        readout: the estimates of the readout.
+        phi: (P,) what the readout read of the newest sample, 1 at the end.
+
+    Args:
+        spec: sizes.
+        params: the tensors.
+        settings: how fast the readout follows.
+        adapts: whether it does.
+        isotropy: how much of the readout's prior is the same in all directions [1].
+        ring: the samples.
+        place: which of the ring's networks it is.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        params: Params,
+        settings: ReadoutSettings,
+        adapts: bool,
+        isotropy: float,
+        ring: SampleRing,
+        place: int,
+    ):
+        self._settings, self._adapts, self._isotropy = settings, adapts, isotropy
+        self._ring, self._place = ring, place
+        phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
+        self.network = dict(params)
+        self._stream = StatefulStream(phi_spec, with_identity(self.network))
+        self.readout = ReadoutAdaptation(self.anchor, settings)
+        self.phi = np.ones(phi_spec.outputs + 1)
+        self._moment = SecondMoment(len(self.phi))
+        self._unseen = 0  # newest samples that are not in the moment yet
+
+    def use(self, network: Params) -> None:
+        """Run these tensors from the next sample on, the readout being corrected as before."""
+        self.network = dict(network)
+        self._stream.swap(with_identity(self.network))
+
+    def restart(self, network: Params) -> None:
+        """Run these tensors, and forget all corrections of the readout."""
+        self.use(network)
+        self.readout.restart(self.anchor)
+
+    def reset(self) -> None:
+        """Start a new stream."""
+        self._stream.reset()
+
+    @property
+    def anchor(self) -> NDArray[np.float64]:
+        """The network's own readout, which is corrected: (O, P), the bias last."""
+        return joined(self.network)
+
+    @property
+    def params(self) -> dict[str, NDArray[np.float32]]:
+        """All tensors, the readout corrected."""
+        return self.network | split(self.readout.readout)
+
+    @property
+    def hidden_state(self) -> NDArray[np.float32]:
+        """Copy of the state (H,)."""
+        return self._stream.hidden_state
+
+    def step(self, features: NDArray[np.float32], dt_s: float) -> bool:
+        """Take a sample; returns whether all is finite."""
+        self.phi[:-1], finite = self._stream.step(features, dt_s)
+        self._unseen += 1
+        return finite
+
+    def predict(self) -> NDArray[np.float64]:
+        """What each estimate, and last what comes of them all, says of the newest sample."""
+        said = self.readout.predict(self.phi)
+        return np.concatenate([said, [self.readout.readout @ self.phi]])
+
+    def learn(
+        self, rows: NDArray[np.int64], target: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Learn labels (N, O), NaN where not known now, of the ring's rows (N,).
+
+        Returns how much each counts (N, O) and how much the past still does (O,).
+        """
+        if not self._adapts:
+            return (~np.isnan(target)).astype(np.float64), np.ones(target.shape[1])
+        ring = self._ring
+        return self.readout.learn(
+            ring.phi[rows, self._place].astype(np.float64),
+            target,
+            ring.predicted[rows, self._place, :-1].astype(np.float64),
+            self._settings.independent(ring.dt_s[rows]),
+        )
+
+    def solve(
+        self, nominal_moment: NDArray[np.float64] | None, expected: Expectations | None = None
+    ) -> None:
+        """Bring the readout up to what is known.
+
+        nominal_moment: (P, P) second moment of phi where the network is known to be good; None:
+        that of what was observed.
+        """
+        if self._adapts:
+            labels = expected.labels(self._ring, self._place, self._settings) if expected else None
+            self.readout.solve(self._prior(nominal_moment), labels)
+
+    def rebuild(
+        self, phi: NDArray[np.float64], nominal_moment: NDArray[np.float64] | None
+    ) -> None:
+        """Solve for the readout again, phi (N, P - 1) being what all the ring's samples are to
+        the network now."""
+        ring = self._ring
+        ring.phi[:, self._place, :-1] = phi
+        self._moment = SecondMoment(len(self.phi))
+        self._unseen = len(ring)
+        if not self._adapts:
+            self.readout.restart(self.anchor)
+            return
+        self.readout.rebuild(
+            self.anchor,
+            ring.phi[:, self._place].astype(np.float64),
+            ring.target.astype(np.float64),
+            ring.trust.astype(np.float64),
+            self._settings.independent(ring.dt_s),
+        )
+        self.solve(nominal_moment)
+
+    @property
+    def observed_moment(self) -> SecondMoment:
+        """Second moment of phi over the usable samples observed."""
+        fresh = min(self._unseen, len(self._ring))
+        if fresh:
+            usable = self._ring.usable[-fresh:]
+            self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
+            self._unseen = 0
+        return self._moment
+
+    def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        moment = self.observed_moment.mean if nominal_moment is None else nominal_moment
+        level = np.trace(moment) / len(moment)
+        return (1.0 - self._isotropy) * moment + self._isotropy * level * np.eye(len(moment))
