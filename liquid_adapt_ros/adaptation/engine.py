@@ -102,7 +102,7 @@ class AdaptationEngine:
         ]
         self._shipped_readout = joined(self._shipped)
         self._flying = StatefulStream(spec, self._shipped)
-        self.flies = networks
+        self.flies = self._first = 1 if settings.guard else networks
         self._pending: list[tuple[int, NDArray[np.bool_]]] = []
         self._expectations = Expectations(spec.outputs, settings.expected_s)
         self._newest_ns: int | None = None
@@ -255,7 +255,7 @@ class AdaptationEngine:
         self.counts.rolled_back += 1
         for network in self.networks:
             network.restart(self._shipped)
-        self.flies = len(self.networks)
+        self.flies = self._first
         if self._live is not None:
             self._live.reset()
         if self.training is not None:

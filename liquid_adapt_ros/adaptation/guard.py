@@ -20,8 +20,10 @@ class GuardSettings:
             trained on, may exceed that of the weights in use by this share [1].
         nominal_margin: its error on the nominal store may exceed that of the shipped weights by
             this share [1].
-        live_margin: another network flies from when its error is smaller than that of the one
-            that does by this share [1].
+        live_margin: another readout, the shipped one or one that has learned, flies from when its
+            error is smaller than that of what does by this share [1].
+        network_margin: the same for a trained network: its state has to settle first, and it may
+            be better for a moment only.
         live_memory_s: memory of that comparison [s of labels].
         patience_s: how long the shipped network has to fly before what was learned is forgotten
             [s of labels].
@@ -30,6 +32,7 @@ class GuardSettings:
     newest_margin: float = 0.0
     nominal_margin: float = 0.1
     live_margin: float = 0.05
+    network_margin: float = 0.15
     live_memory_s: float = 1.5
     patience_s: float = 5.0
 
@@ -72,20 +75,22 @@ class LiveGuard:
 
     Args:
         settings: what counts as worse.
-        learners: how many networks have learned; the last one flies until another is better.
+        learners: how many networks have learned. The first has learned a readout alone, and flies
+            until another is better; the others are trained.
     """
 
     def __init__(self, settings: GuardSettings, learners: int):
         self._settings = settings
-        self._learners = learners
+        margins = [settings.live_margin] * 2 + [settings.network_margin] * (learners - 1)
+        self._margin = 2.0 * np.log1p(margins)
         self.reset()
 
     def reset(self) -> None:
         """Start over, as after going back to the shipped weights."""
-        self._log_ratio = np.zeros(1 + self._learners)
+        self._log_ratio = np.zeros(len(self._margin))
         self._seen_s = 0.0
         self._shipped_for_s = 0.0
-        self.flies = self._learners
+        self.flies = 1
 
     def compare(self, target: Array, predicted: Array, output_weight: Array, dt_s: Array) -> None:
         """Take N labels (N, O), NaN where not known, and what had been predicted by the shipped
@@ -110,10 +115,9 @@ class LiveGuard:
         kept = math.exp(-duration_s / self._settings.live_memory_s)
         self._log_ratio = kept * self._log_ratio + (1.0 - kept) * ratio
         self._seen_s += duration_s
-        best = int(self._log_ratio.argmin())
-        margin = 2.0 * math.log1p(self._settings.live_margin)
-        if self._log_ratio[self.flies] - self._log_ratio[best] > margin:
-            self.flies = best
+        advantage = self._log_ratio[self.flies] - self._log_ratio - self._margin
+        if advantage.max() > 0.0:
+            self.flies = int(advantage.argmax())
         self._shipped_for_s = 0.0 if self.flies else self._shipped_for_s + duration_s
 
     @property

@@ -196,7 +196,14 @@ _GUARD_ROWS = (
         "live_margin",
         _GUARD.live_margin,
         "By what share another network's error has to be smaller before it is used instead: "
-        "the shipped one, that with a learned readout, or the trained one.",
+        "the shipped one, or that with a learned readout.",
+        0.0,
+        10.0,
+    ),
+    _fixed(
+        "network_margin",
+        _GUARD.network_margin,
+        "The same for the trained network, whose state has to settle when it is put to use.",
         0.0,
         10.0,
     ),
@@ -307,6 +314,7 @@ def learner_settings(values: Mapping[str, Any]) -> LearnerSettings:
         guard=GuardSettings(
             nominal_margin=values["nominal_margin"],
             live_margin=values["live_margin"],
+            network_margin=values["network_margin"],
             patience_s=values["patience_s"],
         ),
     )

@@ -322,7 +322,8 @@ def test_what_was_said_is_what_the_updates_make_of_a_robot():
     the shipped weights, the shipped network with another readout, or the trained one."""
     made_up = stream(22.0, seed=16, change_s=4.0, return_s=10.0)
     training = TrainingSettings(steps=1, learning_rate=0.02)
-    learner = engine(EngineSettings(training=training, guard=GuardSettings(nominal_margin=9.0)))
+    guard = GuardSettings(nominal_margin=9.0, network_margin=-0.1)  # the trained one is tried
+    learner = engine(EngineSettings(training=training, guard=guard))
     robot, flying = StatefulStream(SPEC, PARAMS), dict(PARAMS)
     flown, kinds = set(), set()
     for tick, row in enumerate(made_up.features):
@@ -354,6 +355,7 @@ def test_shipped_network_with_its_readout_flies_where_the_trained_one_is_worse()
     trained = learner.networks[1]
     shaken = np.random.default_rng(0).normal(1.0, 0.5, PARAMS["core.bias"].shape)
     trained.use(PARAMS | {"core.bias": shaken.astype(np.float32)})
+    learner.resume(flies=2)
     said, updates = follow(learner, made_up, train_every=None)
     assert learner.flies == 1 and "choice" in {update.kind for update in updates}
     alone, _ = follow(engine(), made_up)

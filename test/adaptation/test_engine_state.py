@@ -28,6 +28,7 @@ def learned():
         job = learner.training_job()
         learner.finish(job, job.run())
     assert learner.counts.accepted > 0
+    learner.solve_readouts()
     return learner
 
 

@@ -72,4 +72,15 @@ def test_forgets_after_patience_and_starts_over():
         elapsed_s += 0.1
     assert SETTINGS.patience_s < elapsed_s < SETTINGS.patience_s + SETTINGS.live_memory_s
     guard.reset()
-    assert math.isnan(guard.gain) and not guard.must_forget and guard.flies == 2
+    assert math.isnan(guard.gain) and not guard.must_forget and guard.flies == 1
+
+
+@pytest.mark.parametrize("better", [1.1, 1.2])
+def test_a_trained_network_has_to_be_clearly_better(better):
+    guard = LiveGuard(SETTINGS, 2)
+    for _ in range(100):
+        guard.learn(np.array([4.0, 1.0, 1.0 / better**2]), 0.1)
+    assert guard.flies == (2 if better > 1.0 + SETTINGS.network_margin else 1)
+    for _ in range(100):
+        guard.learn(np.array([4.0, 1.0, 1.1**2]), 0.1)
+    assert guard.flies == 1

@@ -75,7 +75,9 @@ def test_error_falls_after_a_change_and_a_restarted_trainer_goes_on(probe, robot
     assert after.updates > 100
     assert after.weight_version in versions[-30:]  # some have come after the status
     by_size = {frozenset(update.tensor_names) for update in robot.updates}
-    assert by_size == {READOUT, frozenset(SPEC.shapes())}
+    # All tensors come only where the trained network is clearly better than the learned readout.
+    assert READOUT in by_size and by_size <= {READOUT, frozenset(SPEC.shapes())}
+    assert after.accepted > 0
 
     assert trainer.stop() == 0
     robot.run(1.0)
