@@ -87,7 +87,8 @@ def test_every_method_sees_the_frozen_network_alike(recorded):
     expected = np.array([network.step(row, 0.01)[0].copy() for row in stream.features])
     for method in METHODS:
         trace = run_stream(stream, learner(suite, model, method))
-        np.testing.assert_allclose(trace.frozen, expected, atol=1e-6)
+        # The engine sums a readout's products in double, the network in single precision.
+        np.testing.assert_allclose(trace.frozen, expected, atol=1e-5)
         # Before the first label nothing can have been learned.
         np.testing.assert_allclose(trace.adapted[:5], expected[:5], atol=1e-5)
         assert len(trace.adapted) == len(stream)
