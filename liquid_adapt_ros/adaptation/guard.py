@@ -98,12 +98,14 @@ class LiveGuard:
 
         output_weight: (O,) how much each output counts. dt_s: (N,) time of each sample [s].
         """
-        error = np.minimum(np.abs(target[:, None] - predicted), _ERROR_MAX)
+        # What is not finite is as wrong as can be; where the target is not known nothing counts.
+        error = np.abs(target[:, None] - predicted)
+        error = np.where(error < _ERROR_MAX, error, _ERROR_MAX)
         weight = ~np.isnan(target) * output_weight
         total = float(weight.sum())
         if not total > 0.0:
             return
-        squared = np.nansum(np.square(error) * weight[:, None], axis=(0, 2)) / total
+        squared = np.sum(np.square(error) * weight[:, None], axis=(0, 2)) / total
         share = total / float(output_weight.sum()) / len(target)
         self.learn(squared, share * float(np.sum(dt_s)))
 

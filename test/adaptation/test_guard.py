@@ -84,3 +84,13 @@ def test_a_trained_network_has_to_be_clearly_better(better):
     for _ in range(100):
         guard.learn(np.array([4.0, 1.0, 1.1**2]), 0.1)
     assert guard.flies == 1
+
+
+def test_a_network_that_says_nan_does_not_fly():
+    guard = LiveGuard(SETTINGS, 2)
+    target = np.array([[0.0, np.nan]] * 10)
+    said = np.full((10, 3, 2), 0.1)
+    said[:, 1] = np.nan
+    for _ in range(10):
+        guard.compare(target, said, np.ones(2), np.full(10, 0.01))
+    assert guard.flies == 0 and guard.gain == 0.0  # of the other one, as good as shipped
