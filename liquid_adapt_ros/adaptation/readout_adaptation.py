@@ -165,10 +165,9 @@ class ReadoutAdaptation:
         """Forget everything, and correct this anchor."""
         self._anchor = np.array(anchor, np.float64)
         outputs, features = self._anchor.shape
-        self.experts = self._settings.estimates
         self._groups = [_Group(range(outputs), features, self._settings)]
         # (experts, O, P); the first is the anchor itself.
-        self._readouts = np.repeat(self._anchor[None], self.experts, axis=0)
+        self._readouts = np.repeat(self._anchor[None], self._settings.estimates, axis=0)
         self._mixed = self._anchor.copy()
 
     @property
@@ -248,7 +247,9 @@ class ReadoutAdaptation:
         """
         for group in self._groups:
             part = self._with_expected(group, expected) if expected is not None else group
-            corrections = np.zeros((self.experts, *prior.shape[:1], len(group.outputs)))
+            corrections = np.zeros(
+                (self._settings.estimates, *prior.shape[:1], len(group.outputs))
+            )
             corrections[1, -1] = part.offset.corrections(np.ones((1, 1)))[0, 0]
             corrections[2:] = part.bank.corrections(prior)
             corrections = corrections.transpose(0, 2, 1)

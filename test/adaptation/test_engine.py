@@ -8,7 +8,6 @@ from streams import PARAMS, SPEC, STEP_NS, follow, rmse, stream
 
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
-from liquid_adapt_ros.adaptation.guard import GuardSettings
 from liquid_adapt_ros.adaptation.training_job import NotReady
 from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
@@ -303,63 +302,6 @@ def test_candidate_takes_its_steps_and_begins_anew_after_a_rollback():
     learner.restore_shipped()
     assert [taken() for _ in range(3)] == [False, False, True]
     assert learner.counts.accepted == 3 and learner.counts.rejected == 0
-
-
-def test_weights_that_do_harm_are_taken_back():
-    """The readout is wrong and can't learn: only the guard is left to notice."""
-    learner = engine(EngineSettings(training=None))
-    network = learner.networks[0]
-    network.readout.restart(network.anchor + 1.0)
-    network.learn = lambda rows, target: (np.zeros(target.shape), np.ones(3))
-    learner.resume(flies=1)
-    made_up = stream(10.0, seed=11)
-    _, updates = follow(learner, made_up)
-    assert "rollback" in {update.kind for update in updates}
-
-
-def test_what_was_said_is_what_the_updates_make_of_a_robot():
-    """A network that takes each update over between two samples answers the same, whatever flies:
-    the shipped weights, the shipped network with another readout, or the trained one."""
-    made_up = stream(22.0, seed=16, change_s=4.0, return_s=10.0)
-    training = TrainingSettings(steps=1, learning_rate=0.02)
-    guard = GuardSettings(nominal_margin=9.0, network_margin=-0.1)  # the trained one is tried
-    learner = engine(EngineSettings(training=training, guard=guard))
-    robot, flying = StatefulStream(SPEC, PARAMS), dict(PARAMS)
-    flown, kinds = set(), set()
-    for tick, row in enumerate(made_up.features):
-        stamp_ns = int(made_up.stamp_ns[tick])
-        said = learner.observe(stamp_ns, row).adapted
-        outputs, _ = robot.step(row.astype(np.float32), SPEC.step_s)
-        np.testing.assert_array_equal(said, outputs)
-        flown.add(learner.flies)
-        if tick == 1200:  # from here on every readout is wrong and can't learn
-            for network in learner.networks:
-                network.readout.restart(network.anchor + 1.0)
-                network.learn = lambda rows, target: (np.zeros(target.shape), np.ones(3))
-        learner.label(stamp_ns, made_up.target[tick])
-        updates = [learner.update()]
-        if tick % 50 == 49:
-            with suppress(NotReady):
-                job = learner.training_job()
-                updates.append(learner.finish(job, job.run()))
-        for update in filter(None, updates):
-            kinds.add(update.kind)
-            flying |= update.tensors
-            robot.swap(flying)
-    assert flown == {0, 1, 2} and kinds == {"readout", "network", "choice", "rollback"}
-
-
-def test_shipped_network_with_its_readout_flies_where_the_trained_one_is_worse():
-    made_up = stream(12.0, seed=17, change_s=2.0)
-    learner = engine(EngineSettings())
-    trained = learner.networks[1]
-    shaken = np.random.default_rng(0).normal(1.0, 0.5, PARAMS["core.bias"].shape)
-    trained.use(PARAMS | {"core.bias": shaken.astype(np.float32)})
-    learner.resume(flies=2)
-    said, updates = follow(learner, made_up, train_every=None)
-    assert learner.flies == 1 and "choice" in {update.kind for update in updates}
-    alone, _ = follow(engine(), made_up)
-    assert rmse(said, made_up, 6.0, 12.0) <= 1.01 * rmse(alone, made_up, 6.0, 12.0)
 
 
 def test_bad_input_is_refused_in_words():
