@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+from liquid_adapt_ros.adaptation.ridge_bank import _JITTER, RidgeBank
 
 FEATURES, OUTPUTS = 4, 2
 
@@ -27,11 +27,12 @@ def test_correction_minimises_the_weighted_squares(seed, count, memory, strength
     bank.learn(phi, residual, weight)
     seen = np.cumsum(weight[:, 0])
     root = np.sqrt(weight[:, 1] * np.exp((seen - seen[-1]) / memory))[:, None]
-    held = np.linalg.cholesky(strength * prior(seed)).T
+    jitter = _JITTER * np.trace(prior(seed)) / FEATURES
+    held = np.linalg.cholesky(strength * prior(seed) + jitter * np.eye(FEATURES)).T
     rows = np.concatenate([root * phi, held])
     wanted = np.concatenate([root * residual, np.zeros((FEATURES, OUTPUTS))])
     expected = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    np.testing.assert_allclose(bank.corrections(prior(seed))[0], expected, atol=1e-4)
+    np.testing.assert_allclose(bank.corrections(prior(seed))[0], expected, rtol=1e-7, atol=1e-8)
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(1, 9), min_size=1, max_size=6))
