@@ -146,7 +146,7 @@ class AdaptationEngine:
             dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
-            usable=usable and finite and not saturated,
+            usable=usable and finite and not saturated and not self._paused,
             hidden_state=hidden_state,
             phi=[network.phi for network in self.networks],
             predicted=[network.predict() for network in self.networks],
@@ -201,7 +201,7 @@ class AdaptationEngine:
         self._expectations.clear()
 
     def pause(self, reason: str) -> None:
-        """Learn nothing from labels that come from now on; an empty reason ends the pause."""
+        """Learn nothing from samples and labels that come from now on; "" ends the pause."""
         self._paused = reason
         self._expectations.clear()
 

@@ -18,6 +18,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from liquid_adapt_ros.adaptation.engine_results import Update
@@ -86,6 +87,7 @@ class OnlineTrainer(ManagedNode):
         restored = self._checkpoint.restore(self._engine)
         self._status = AdaptationStatus(power_w=math.nan, temperature_c=math.nan)
         self._slack_s, self._stationary = math.nan, False
+        self._pauses: set[str] = set()
         self._pool = ThreadPoolExecutor(1, "training")
         updates = self.create_lifecycle_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
         self._sender = UpdateSender(
@@ -112,6 +114,7 @@ class OnlineTrainer(ManagedNode):
             subscribe(PoseStamped, "object_pose", self._on_object, qos.OBJECT_POSE),
             subscribe(JointState, "planner/joint_command", self._on_joint_command, qos.PLANNER),
             subscribe(TwistStamped, "planner/cmd_vel", self._on_base_command, qos.PLANNER),
+            subscribe(Bool, "hand_guided", self._on_hand_guided, qos.MODE),
         ]
         self._services_offered = [
             serve(Trigger, "~/save_checkpoint", self._on_save_checkpoint),
@@ -230,6 +233,9 @@ class OnlineTrainer(ManagedNode):
             twist.linear.x,
             twist.angular.z,
         )
+
+    def _on_hand_guided(self, message: Bool) -> None:
+        self._pause("the robot is led by hand", message.data)
 
     def _take(self, topic: str, observe: Callable[..., None], *values: Any) -> None:
         try:
@@ -363,11 +369,19 @@ class OnlineTrainer(ManagedNode):
         return response
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        """True: learn nothing, as while somebody leads the robot by hand. False: go on."""
-        self._engine.pause("paused on request" if request.data else "")
+        """True: learn nothing. False: go on."""
+        self._pause("paused on request", request.data)
         response.success = True
         response.message = "learning is paused" if request.data else "learning goes on"
         return response
+
+    def _pause(self, reason: str, begins: bool) -> None:
+        """Learning pauses while there is a reason left."""
+        if begins:
+            self._pauses.add(reason)
+        else:
+            self._pauses.discard(reason)
+        self._engine.pause(", ".join(sorted(self._pauses)))
 
     def _set_reason(self, reason: str) -> None:
         self._status.learning, self._status.reason = not reason, reason

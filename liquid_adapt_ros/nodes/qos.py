@@ -53,5 +53,7 @@ PREDICTION = _reliable(1)
 WEIGHT_UPDATE = _reliable(1, DurabilityPolicy.TRANSIENT_LOCAL)
 # adaptation_status, sim/truth, /diagnostics
 REPORT = _reliable(10)
+# hand_guided: what publishes a mode sends it reliably
+MODE = _reliable(1)
 # /clock, as published by the simulator
 CLOCK = _best_effort(1)

@@ -41,6 +41,7 @@ TOPIC_ARGUMENTS = {
     "imu_topic": "imu/data",
     "joint_states_topic": "joint_states",
     "object_pose_topic": "object_pose",
+    "hand_guided_topic": "hand_guided",
 }
 
 

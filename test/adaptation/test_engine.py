@@ -227,6 +227,8 @@ def test_paused_engine_learns_nothing_and_says_why():
     with pytest.raises(NotReady, match="led by hand"):
         learner.training_job()
     learner.pause("")
+    seen_in_the_pause = int(made_up.stamp_ns[-1])
+    assert not learner.label(seen_in_the_pause, made_up.target[-1])
     later = stream(12.0, seed=6, change_s=0.0)
     for tick in range(1000, 1200):
         stamp_ns = int(later.stamp_ns[tick])

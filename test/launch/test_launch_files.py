@@ -53,6 +53,7 @@ ARGUMENTS = {
     "imu_topic": "imu/data",
     "joint_states_topic": "joint_states",
     "object_pose_topic": "object_pose",
+    "hand_guided_topic": "hand_guided",
 }
 each_file = pytest.mark.parametrize("name", NODES)
 

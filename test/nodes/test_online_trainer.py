@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from sensor_drivers import unchanged
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 from synthetic_belt import SPEC, write_fitted_model
 from trainer_robot import SHIFT_AFTER_S, Robot
@@ -243,6 +244,22 @@ def test_pause_and_return_to_the_baseline_are_services(probe, robot, start, fitt
     assert_learns(robot, within_s=10.0)
     refused = probe.call(Trigger, f"{NODE}/save_checkpoint", Trigger.Request())
     assert not refused.success and "nothing is kept" in refused.message
+
+
+def test_nothing_is_learned_while_somebody_leads_the_robot_by_hand(probe, robot, start):
+    start()
+    mode = probe.create_publisher(Bool, "hand_guided", 1)
+    robot.run(SHIFT_AFTER_S + 10.0)
+    for paused in (True, False):  # the request is a reason of its own
+        probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=paused))
+        mode.publish(Bool(data=True))
+        robot.run(1.0)
+    updates, labels = robot.status.updates, robot.status.labels
+    robot.run(2.0)
+    assert (robot.status.updates, robot.status.labels) == (updates, labels)
+    assert not robot.status.learning and robot.status.reason == "the robot is led by hand"
+    mode.publish(Bool(data=False))
+    assert_learns(robot, within_s=10.0)
 
 
 def test_disk_that_takes_nothing_is_named_and_learning_goes_on(probe, robot, start, tmp_path):
