@@ -19,6 +19,7 @@ TITLES = [
     "first policy drives",
     "driven embeddings",
     "core and head",
+    "core and head refined",
     "held-out, planner drives",
     "held-out, policy drives",
 ]
@@ -41,6 +42,17 @@ def test_a_run_cut_off_goes_on_with_the_stage_it_was_in(cut_off_and_finished):
     cut = TITLES.index("core and head")
     assert first_titles == TITLES[: cut + 1]
     assert second_titles == TITLES[cut:]
+
+
+def test_the_policy_is_refined_not_trained_anew(cut_off_and_finished):
+    folder, _, _, _ = cut_off_and_finished
+    policy, refined = (
+        load_policy(folder / "work" / stage / "conveyor_policy.safetensors").params
+        for stage in ("policy", "refined")
+    )
+    change = max(np.abs(refined[name] - policy[name]).max() for name in policy)
+    # AdamW moves a weight by about the learning rate in a step at most; there are two steps.
+    assert 0.0 < change < 3.0 * TINY.refine.learning_rate
 
 
 def test_the_model_written_is_whole_and_belongs_to_its_encoder(cut_off_and_finished):

@@ -7,6 +7,10 @@ import pytest
 import torch
 
 from liquid_adapt_ros.lnn.spec import PolicySpec
+from liquid_adapt_ros.sim.config import SupervisorConfig
+from liquid_adapt_ros.sim.planner import Phase, PlannerAction
+from liquid_adapt_ros.sim.samples import Command
+from liquid_adapt_ros.sim.supervisor import Supervisor
 from liquid_adapt_ros.tools.pretrain.evaluate import scored_ticks
 from liquid_adapt_ros.tools.pretrain.record import Recording
 from liquid_adapt_ros.tools.pretrain.sequences import (
@@ -141,7 +145,7 @@ def test_windows_carry_on_where_the_stream_was():
 
 def test_an_error_of_any_joint_counts_in_rad_s():
     scale = np.geomspace(0.1, 2.0, 12).astype(np.float32)
-    loss = PolicyLoss(SPEC, scale, position_weight=1.0)
+    loss = PolicyLoss(SPEC, scale, position_weight=1.0, takeover_weight=1.0)
     wanted = torch.zeros(1, 1, 12)
     losses = []
     for joint in range(6):
@@ -149,6 +153,31 @@ def test_an_error_of_any_joint_counts_in_rad_s():
         said[..., joint] = float(0.2 / scale[joint])
         losses.append(float(loss(said, wanted)))
     np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+def test_the_planners_share_is_that_of_the_supervisor():
+    """Far from the bound the sigmoid is a step, and the loss counts what the supervisor does."""
+    rng, ticks, config = np.random.default_rng(5), 400, SupervisorConfig()
+    velocity = np.where(rng.random((ticks, 6)) < 0.003, 3.0, 0.1) * config.deviation_max_rad_s
+    supervisor, planned = (
+        Supervisor(config),
+        PlannerAction(np.zeros(6), np.zeros(2), 0.0, Phase.APPROACH, None),
+    )
+    drivers = [
+        supervisor.driver(tick * SPEC.step_s, Command(row, np.zeros(2), 0.0), planned)
+        for tick, row in enumerate(velocity)
+    ]
+    said = torch.zeros(1, ticks, 12)
+    said[0, :, :6] = torch.from_numpy(velocity)
+    wanted, scale = torch.zeros(1, ticks, 12), np.ones(12, np.float32)
+    with_it, without = (
+        float(PolicyLoss(SPEC, scale, 1.0, takeover_weight=weight)(said, wanted))
+        for weight in (1.0, 0.0)
+    )
+    share = drivers.count("planner") / ticks
+    assert 0.1 < share < 0.9
+    # A deviation of 0.1 bounds has a chance of sigmoid(-4.5) = 0.011, one of 3 of 1 - 5e-5.
+    assert abs(with_it - without - share) < 0.012
 
 
 def test_training_lowers_the_loss():

@@ -40,6 +40,10 @@ A first policy, trained on these alone, then drove {driven} nominal episodes of 
 watched by the supervisor; the shipped one was trained from the beginning on all of them, with
 what the planner would have done in the first one's place (DAgger, arXiv 1011.0686).
 
+The loss is made of the errors of actions and position and of the share of the time in which the
+supervisor would have the planner drive (`tools/pretrain/train_policy.py`); for the last
+{refine_steps} steps the position counts {refine_ratio:.1f} times as much as before.
+
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
 the code that runs on the robot: position of the target {horizon:g} s ahead in base_link, distance
@@ -111,6 +115,8 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,
         nominal=results["nominal set"]["windows"],
+        refine_steps=settings.refine.steps,
+        refine_ratio=settings.refine.position_weight / settings.policy.position_weight,
         held_out=settings.evaluation.episodes,
         held_out_s=settings.evaluation.episode_s,
         horizon=0.3,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.lnn.spec import PolicySpec
@@ -40,7 +41,7 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
     normalisation,
     policy_sequence,
 )
-from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
+from liquid_adapt_ros.tools.pretrain.settings import Machine, PolicySettings, PretrainSettings
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import Episodes, normalised, train_policy
@@ -90,6 +91,7 @@ class Pipeline:
             "driven": self._driven.run(self._record_driven),
             "driven embeddings": self._driven_embeddings.run(self._embed_driven),
             "policy": self._policy.run(self._train_policy),
+            "refined policy": self._refined.run(self._refine_policy),
             "nominal set": self._nominal.run(self._draw_nominal),
             "evaluation": self._evaluation.run(self._evaluate),
         }
@@ -155,6 +157,11 @@ class Pipeline:
     def _policy(self) -> Stage:
         return self._policy_stage("policy", driven=self._driven_embeddings.key)
 
+    @cached_property
+    def _refined(self) -> Stage:
+        refine = dataclasses.asdict(self.settings.refine)
+        return self._policy_stage("refined", start=self._policy.key, refine=refine)
+
     def _policy_stage(self, name: str, **inputs: Any) -> Stage:
         sources = source_hash(
             "lnn",
@@ -175,13 +182,13 @@ class Pipeline:
         names = ("tools/pretrain/nominal_set.py", "adaptation/window_training.py")
         nominal = dataclasses.asdict(self.settings.nominal)
         sources = source_hash("lnn", *names)
-        return self._stage("nominal", sources, policy=self._policy.key, nominal=nominal)
+        return self._stage("nominal", sources, policy=self._refined.key, nominal=nominal)
 
     @cached_property
     def _evaluation(self) -> Stage:
         sources = source_hash("sim", "fusion", "runtime", "tools/pretrain/evaluate.py")
         evaluation = dataclasses.asdict(self.settings.evaluation)
-        return self._stage("evaluation", sources, policy=self._policy.key, evaluation=evaluation)
+        return self._stage("evaluation", sources, policy=self._refined.key, evaluation=evaluation)
 
     def _stage(self, name: str, sources: str, **inputs: Any) -> Stage:
         inputs = {"seed": self.settings.seed, "sources": sources, **inputs}
@@ -240,7 +247,9 @@ class Pipeline:
     def _train_first_policy(self) -> dict[str, Any]:
         folders = (self._episodes, self._starts, self._worlds)
         episodes = Episodes(*map(self._sequences, folders))
-        return self._train_into(self._first_policy, episodes, "first core and head")
+        return self._train_into(
+            self._first_policy, episodes, "first core and head", self.settings.policy
+        )
 
     def _record_driven(self) -> dict[str, Any]:
         model_path = self._first_policy.folder / POLICY_NAME
@@ -259,13 +268,32 @@ class Pipeline:
             )
 
     def _train_policy(self) -> dict[str, Any]:
+        return self._train_into(
+            self._policy, self._all_episodes(), "core and head", self.settings.policy
+        )
+
+    def _refine_policy(self) -> dict[str, Any]:
+        start = load_policy(self._policy.folder / POLICY_NAME).params
+        settings = dataclasses.replace(
+            self.settings.policy, **dataclasses.asdict(self.settings.refine)
+        )
+        return self._train_into(
+            self._refined, self._all_episodes(), "core and head refined", settings, start
+        )
+
+    def _all_episodes(self) -> Episodes:
         ordinary = [*self._episodes, *self._driven_episodes]
         worlds = [*self._worlds, *self._driven_worlds]
-        folders = (ordinary, self._starts, worlds)
-        episodes = Episodes(*map(self._sequences, folders))
-        return self._train_into(self._policy, episodes, "core and head")
+        return Episodes(*map(self._sequences, (ordinary, self._starts, worlds)))
 
-    def _train_into(self, stage: Stage, episodes: Episodes, title: str) -> dict[str, Any]:
+    def _train_into(
+        self,
+        stage: Stage,
+        episodes: Episodes,
+        title: str,
+        settings: PolicySettings,
+        start: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> dict[str, Any]:
         norm = normalisation(episodes.ordinary, self._spec)
         with self.progress(title) as update:
             policy = train_policy(
@@ -273,10 +301,11 @@ class Pipeline:
                 episodes,
                 norm,
                 self._spec,
-                self.settings.policy,
+                settings,
                 self.settings.seed,
                 self.machine.checkpoint_s,
                 update,
+                start,
             )
         model = ModelFile(
             spec=self._spec.to_dict(),
@@ -364,7 +393,7 @@ class Pipeline:
 
     @property
     def _policy_path(self) -> Path:
-        return self._policy.folder / POLICY_NAME
+        return self._refined.folder / POLICY_NAME
 
     @property
     def _nominal_path(self) -> Path:

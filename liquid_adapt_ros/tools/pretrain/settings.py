@@ -89,20 +89,38 @@ class PolicySettings:
             with a scattered start.
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
         position_weight: weight of the position loss against the action loss.
+        takeover_weight: weight of the share of the time in which the supervisor would have the
+            planner drive.
         embedding_noise: standard deviation of noise on the normalised embedding.
         worlds: training of the features for worlds unlike the nominal ones.
     """
 
-    steps: int = 4000
+    steps: int = 5000
     batch: int = 32
     window_s: float = 2.0
     continue_share: float = 0.7
     start_share: float = 0.3
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
-    position_weight: float = 5.0
+    position_weight: float = 8.0
+    takeover_weight: float = 1.0
     embedding_noise: float = 0.02
     worlds: WorldSettings = field(default_factory=WorldSettings)
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """Further training of the finished policy, with more weight on the position.
+
+    The share of driving is learned best early and with much weight, but at the position's cost;
+    a short time of other weights wins the position back and keeps most of the share.
+
+    Attributes: as in PolicySettings, which hold for all else.
+    """
+
+    steps: int = 1000
+    learning_rate: float = 2e-3
+    position_weight: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,7 @@ class DrivenSettings:
 
     episodes: int = 100
     episode_s: float = 8.0
-    worlds: int = 200
+    worlds: int = 300
     world_s: float = 12.0
 
 
@@ -160,5 +178,6 @@ class PretrainSettings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     driven: DrivenSettings = field(default_factory=DrivenSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
     nominal: NominalSettings = field(default_factory=NominalSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

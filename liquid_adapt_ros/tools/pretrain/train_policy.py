@@ -8,7 +8,7 @@ disturbed episodes, on which the features are to be easy to adapt (`world_traini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from liquid_adapt_ros.tools.pretrain.world_training import WorldWindows, adapted
 # A joint velocity counts in what the supervisor lets pass, whichever joint it is: the swing about
 # the first joint decides how long the policy drives.
 _VELOCITY_UNIT_RAD_S = SupervisorConfig().deviation_max_rad_s
+_TAKEOVER_S = SupervisorConfig().takeover_s
+# How far around the supervisor's bound a deviation counts as a takeover in part, in its units.
+_TAKEOVER_WIDTH = 0.2
 # Beyond these errors the loss is linear: the planner's changes of mind and the moments in which a
 # camera cannot know the target yet shall not outweigh the rest.
 _ACTION_LINEAR_FROM, _POSITION_LINEAR_FROM = 1.0, 0.1
@@ -113,32 +116,47 @@ def normalised(sequence: PolicySequence, norm: dict[str, NDArray[np.float32]]) -
 
 
 class PolicyLoss:
-    """Huber losses of actions and of the known (not NaN) positions, both (B, T, O).
+    """Huber losses of actions and of the known (not NaN) positions, and the planner's share of
+    driving, of outputs (B, T, O) that are a tick apart.
+
+    A mean of errors says little about how long the policy drives: a single tick beyond the
+    supervisor's bound hands the arm to the planner for a while. So that share is a loss of its
+    own, with a sigmoid in the place of the step at the bound.
 
     Arguments:
         spec: of the policy.
         output_scale: (O,) physical size of one unit of each output.
         position_weight: of the position's loss against the actions'.
+        takeover_weight: of the planner's share against the actions'.
     """
 
     def __init__(
-        self, spec: PolicySpec, output_scale: NDArray[np.float32], position_weight: float
+        self,
+        spec: PolicySpec,
+        output_scale: NDArray[np.float32],
+        position_weight: float,
+        takeover_weight: float,
     ) -> None:
         slices = spec.layout.slices()
         self._start = slices["position"].start
         self._unit = torch.ones(self._start)
-        velocity = slices["joint_velocity"]
-        self._unit[velocity] = torch.from_numpy(output_scale[velocity]) / _VELOCITY_UNIT_RAD_S
+        self._velocity = slices["joint_velocity"]
+        self._unit[self._velocity] = (
+            torch.from_numpy(output_scale[self._velocity]) / _VELOCITY_UNIT_RAD_S
+        )
         self._position_weight = position_weight
+        self._takeover_weight = takeover_weight
+        self._takeover_ticks = round(_TAKEOVER_S / spec.step_s)
 
     def __call__(self, said: Tensor, wanted: Tensor) -> Tensor:
-        """The sum of both, each a mean."""
+        """The weighted sum of the three, each a mean."""
         actions, places = slice(None, self._start), slice(self._start, None)
+        deviation = (said[..., actions] - wanted[..., actions]) * self._unit
         action = functional.smooth_l1_loss(
-            said[..., actions] * self._unit,
-            wanted[..., actions] * self._unit,
-            beta=_ACTION_LINEAR_FROM,
+            deviation, torch.zeros_like(deviation), beta=_ACTION_LINEAR_FROM
         )
+        share = self._planner_share(deviation[..., self._velocity])
+        action = action + self._takeover_weight * share
         known = ~wanted[..., places].isnan().any(dim=-1)
         if not known.any():
             return action
@@ -146,6 +164,14 @@ class PolicyLoss:
             said[..., places][known], wanted[..., places][known], beta=_POSITION_LINEAR_FROM
         )
         return action + self._position_weight * position
+
+    def _planner_share(self, deviation: Tensor) -> Tensor:
+        """Of joint velocities (B, T, 6) in the bound's units: mean over the ticks of the greatest
+        chance of a takeover in the time that one lasts."""
+        worst = deviation.abs().amax(dim=-1)
+        over = torch.sigmoid((worst - 1.0) / _TAKEOVER_WIDTH)
+        before = functional.pad(over, (self._takeover_ticks - 1, 0))
+        return functional.max_pool1d(before, self._takeover_ticks, stride=1).mean()
 
 
 class PolicyTrainer:
@@ -167,7 +193,9 @@ class PolicyTrainer:
         seed: int,
     ) -> None:
         self._spec, self._settings, self._seed = spec, settings, seed
-        self._loss = PolicyLoss(spec, norm["norm.output_scale"], settings.position_weight)
+        self._loss = PolicyLoss(
+            spec, norm["norm.output_scale"], settings.position_weight, settings.takeover_weight
+        )
         episodes = episodes.normalised(norm)
         self.policy = LiquidNetwork(spec.network, seed=seed)
         self._windows = Windows(episodes.ordinary, episodes.starts, settings, spec.step_s)
@@ -234,12 +262,16 @@ def train_policy(
     seed: int,
     checkpoint_s: float,
     progress: Callable[[int, int, str], None],
+    start: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> LiquidNetwork:
     """Train, resuming from the checkpoint in `folder`.
 
-    `progress` is called with steps done, steps in all and a line of text.
+    `progress` is called with steps done, steps in all and a line of text. `start`: tensors to
+    begin with; None: random ones.
     """
     trainer = PolicyTrainer(episodes, norm, spec, settings, seed)
+    if start is not None:
+        trainer.policy.load_numpy(start)
     checkpoint = trainer.checkpoint(folder / "checkpoint.pt", checkpoint_s)
     first, average = checkpoint.restore(), 0.0
     for number in range(first, settings.steps):
