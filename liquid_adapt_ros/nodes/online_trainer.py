@@ -370,18 +370,20 @@ class OnlineTrainer(ManagedNode):
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """True: learn nothing. False: go on."""
-        self._pause("paused on request", request.data)
+        reasons = self._pause("paused on request", request.data)
         response.success = True
-        response.message = "learning is paused" if request.data else "learning goes on"
+        response.message = f"learning is paused: {reasons}" if reasons else "learning goes on"
         return response
 
-    def _pause(self, reason: str, begins: bool) -> None:
-        """Learning pauses while there is a reason left."""
+    def _pause(self, reason: str, begins: bool) -> str:
+        """Learning pauses while there is a reason left; returns those that are."""
         if begins:
             self._pauses.add(reason)
         else:
             self._pauses.discard(reason)
-        self._engine.pause(", ".join(sorted(self._pauses)))
+        reasons = ", ".join(sorted(self._pauses))
+        self._engine.pause(reasons)
+        return reasons
 
     def _set_reason(self, reason: str) -> None:
         self._status.learning, self._status.reason = not reason, reason

@@ -250,10 +250,12 @@ def test_nothing_is_learned_while_somebody_leads_the_robot_by_hand(probe, robot,
     start()
     mode = probe.create_publisher(Bool, "hand_guided", 1)
     robot.run(SHIFT_AFTER_S + 10.0)
+    mode.publish(Bool(data=True))
+    robot.run(1.0)
     for paused in (True, False):  # the request is a reason of its own
-        probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=paused))
-        mode.publish(Bool(data=True))
-        robot.run(1.0)
+        response = probe.call(SetBool, f"{NODE}/pause", SetBool.Request(data=paused))
+        assert "the robot is led by hand" in response.message
+    robot.run(1.0)
     updates, labels = robot.status.updates, robot.status.labels
     robot.run(2.0)
     assert (robot.status.updates, robot.status.labels) == (updates, labels)

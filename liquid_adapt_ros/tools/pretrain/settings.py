@@ -112,8 +112,8 @@ class PolicySettings:
 class RefineSettings:
     """Further training of the finished policy, with more weight on the position.
 
-    The share of driving is learned best early and with much weight, but at the position's cost;
-    a short time of other weights wins the position back and keeps most of the share.
+    The weight that the share of driving has before costs the position; a short time of other
+    weights wins it back and keeps most of the share.
 
     Attributes: as in PolicySettings, which hold for all else.
     """
