@@ -1,8 +1,8 @@
 """What an engine has learned, as tensors and JSON values that a checkpoint can hold.
 
 Kept are the trained network, the estimates of both readouts with their information matrices and
-how far each is trusted, which network flies, the optimiser's moments and the replay store. Windows
-of the stream are not: they are of the moment. The Fisher information and the nominal set belong to
+how far each is trusted, which network flies, the optimiser's moments, the Fisher information and
+the replay store. Windows of the stream are not: they are of the moment. The nominal set belongs to
 the shipped model.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 
 Tensors = dict[str, NDArray[np.float32]]
-_VERSION = 2
+_VERSION = 3
 
 
 def engine_state(engine: AdaptationEngine) -> tuple[Tensors, dict[str, Any]]:

@@ -162,8 +162,10 @@ class TrainingSide:
         return self._judge.on_nominal(nominal_error, self._shipped_error) if self._judge else ""
 
     def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:
-        """Optimiser and replay store, as tensors and numbers."""
+        """Optimiser, Fisher information and replay store, as tensors and numbers."""
         tensors, steps = self._training.optimiser_state()
+        fisher = self._training.fisher
+        tensors |= {f"fisher.{name}": value for name, value in fisher.items()}
         windows = self._reservoir.windows
         if windows is not None:
             known = ~np.isnan(windows.target)
@@ -176,6 +178,7 @@ class TrainingSide:
             }
         numbers = {
             "optimiser_steps": steps,
+            "fisher": len(fisher),
             "windows": len(self._reservoir),
             "offered": self._reservoir.offered,
         }
@@ -183,7 +186,7 @@ class TrainingSide:
 
     def state_shapes(self, numbers: object) -> dict[str, tuple[int, ...]]:
         """Shapes of a state's tensors; ValueError where the numbers do not fit."""
-        names = ("optimiser_steps", "windows", "offered")
+        names = ("optimiser_steps", "fisher", "windows", "offered")
         if not isinstance(numbers, dict) or set(numbers) != set(names):
             raise ValueError(f"training = {numbers!r}: must have {names}")
         if not all(type(numbers[name]) is int and numbers[name] >= 0 for name in names):
@@ -192,7 +195,14 @@ class TrainingSide:
         count = numbers["windows"]
         if count > settings.replay_capacity:
             raise ValueError(f"windows = {count}: at most {settings.replay_capacity} are kept")
+        learnable = spec.shapes()
+        if numbers["fisher"] not in (0, len(learnable)):
+            raise ValueError(
+                f"fisher = {numbers['fisher']}: must be 0 or {len(learnable)} tensors"
+            )
         shapes = self._training.optimiser_shapes(numbers["optimiser_steps"])
+        if numbers["fisher"]:
+            shapes |= {f"fisher.{name}": shape for name, shape in learnable.items()}
         if count:
             shapes |= {
                 "replay.features": (count, settings.length, spec.features),
@@ -206,6 +216,9 @@ class TrainingSide:
     def restore(self, tensors: dict[str, NDArray[np.float32]], numbers: dict[str, int]) -> None:
         """Go on from a state."""
         self._training.restore_optimiser(tensors, numbers["optimiser_steps"])
+        if numbers["fisher"]:
+            names = self._spec.shapes()
+            self._training.restore_fisher({name: tensors[f"fisher.{name}"] for name in names})
         self._reservoir.offered = numbers["offered"]
         if numbers["windows"]:
             known = tensors["replay.known"] > 0.5

@@ -82,8 +82,10 @@ class WindowTraining:
         self._device = torch.device(settings.device)
         self._network = LiquidNetwork(spec, params).to(self._device)
         self._output_weight = torch.as_tensor(output_weight).to(self._device)
-        self._shipped = {name: torch.tensor(value) for name, value in params.items()}
-        self._fisher = _relative(fisher or {})
+        self._shipped = {
+            name: torch.tensor(value, device=self._device) for name, value in params.items()
+        }
+        self.restore_fisher(_relative(fisher or {}))
         by_kind: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for name, parameter in self._network.named_parameters():
             by_kind[name.endswith("bias")].append(parameter)
@@ -143,6 +145,17 @@ class WindowTraining:
                     for moment in _MOMENTS
                 },
             }
+
+    @property
+    def fisher(self) -> dict[str, NDArray[np.float32]]:
+        """Diagonal Fisher information of the tensors, in units of its mean; {} where unknown."""
+        return {name: value.cpu().numpy() for name, value in self._fisher.items()}
+
+    def restore_fisher(self, fisher: Mapping[str, NDArray[np.float32]]) -> None:
+        """Set what `fisher` returned."""
+        self._fisher = {
+            name: torch.tensor(value, device=self._device) for name, value in fisher.items()
+        }
 
     def step(self, batches: list[Windows], weights: list[NDArray[np.float32]]) -> float:
         """One optimiser step on the sum of the losses of some batches; returns their mean.
@@ -225,13 +238,12 @@ def _flat(phi: Tensor) -> NDArray[np.float64]:
     return phi.flatten(0, 1).double().cpu().numpy()
 
 
-def _relative(fisher: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+def _relative(fisher: Mapping[str, NDArray[np.float32]]) -> Params:
     """The information in units of its mean, so that a strength means the same for all models."""
-    values = {name: torch.tensor(value) for name, value in fisher.items()}
-    if not values:
+    if not fisher:
         return {}
-    mean = float(torch.cat([value.flatten() for value in values.values()]).mean())
-    return {name: value / max(mean, 1e-30) for name, value in values.items()}
+    mean = float(np.concatenate([value.ravel() for value in fisher.values()]).mean())
+    return {name: value / np.float32(max(mean, 1e-30)) for name, value in fisher.items()}
 
 
 def fisher_information(

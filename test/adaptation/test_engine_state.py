@@ -5,6 +5,7 @@ from streams import PARAMS, SPEC, follow, stream
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.engine_state import engine_state, restore_engine, state_shapes
+from liquid_adapt_ros.adaptation.windows import NominalSet, Windows
 from liquid_adapt_ros.weights.checkpoint_file import CheckpointFile
 from liquid_adapt_ros.weights.codec import WeightFormatError
 
@@ -61,6 +62,27 @@ def rmse_of(said, target):
     return float(np.sqrt(np.mean(np.square(np.array(said) - target))))
 
 
+def test_fisher_information_is_part_of_the_state(tmp_path):
+    shape = (2, 60, -1)
+    made_up = stream(1.2, seed=2)
+    windows = Windows(
+        features=made_up.features.reshape(shape),
+        dt_s=np.full((2, 60), SPEC.step_s, np.float32),
+        hidden_state=np.zeros((2, SPEC.hidden), np.float32),
+        target=made_up.target.reshape(shape),
+    )
+    fisher = {name: np.abs(value) + 0.5 for name, value in PARAMS.items()}
+    knows = AdaptationEngine(SPEC, PARAMS, NominalSet("", windows, fisher))
+    does_not = engine()  # as where the nominal set that was shipped is lost
+    through_a_file(knows, does_not, tmp_path / "state")
+    saved, restored = (engine_state(one)[0] for one in (knows, does_not))
+    mean = np.concatenate([value.ravel() for value in fisher.values()]).mean()
+    for name, value in fisher.items():
+        key = f"training.fisher.{name}"
+        np.testing.assert_allclose(saved[key], value / mean, rtol=1e-5)  # float32
+        np.testing.assert_array_equal(restored[key], saved[key])
+
+
 def test_state_of_another_engine_is_refused(learned, tmp_path):
     file = CheckpointFile(tmp_path / "state")
     file.save(*engine_state(learned))
@@ -80,8 +102,9 @@ def test_state_of_another_engine_is_refused(learned, tmp_path):
         {"networks": "both"},
         {"flies": 3},
         {"flies": True},
-        {"training": {"optimiser_steps": -1, "windows": 0, "offered": 0}},
-        {"training": {"optimiser_steps": 1, "windows": 10**9, "offered": 0}},
+        {"training": {"optimiser_steps": -1, "fisher": 0, "windows": 0, "offered": 0}},
+        {"training": {"optimiser_steps": 1, "fisher": 0, "windows": 10**9, "offered": 0}},
+        {"training": {"optimiser_steps": 1, "fisher": 10**9, "windows": 0, "offered": 0}},
         {"version": 0},
     ],
     ids=str,
