@@ -118,7 +118,7 @@ class RefineSettings:
     Attributes: as in PolicySettings, which hold for all else.
     """
 
-    steps: int = 1000
+    steps: int = 4000
     learning_rate: float = 2e-3
     position_weight: float = 30.0
 
