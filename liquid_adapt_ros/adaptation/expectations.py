@@ -27,7 +27,7 @@ class Expectations:
 
     def clear(self) -> None:
         """Expect nothing."""
-        self._stamps_ns: list[int] = []
+        self._stamps_ns = np.empty(0, np.int64)
         self._targets = np.empty((0, self._outputs))
         self.are_new = False
 
@@ -43,7 +43,7 @@ class Expectations:
                 f"expected labels need {stamps_ns.size} x {self._outputs} values without "
                 f"infinities, got {targets.shape}"
             )
-        self._stamps_ns, self._targets = stamps_ns.tolist(), targets
+        self._stamps_ns, self._targets = stamps_ns, targets
         self.are_new = self.are_new or bool(len(stamps_ns))
 
     def labels(
@@ -52,19 +52,15 @@ class Expectations:
         """What is expected now of usable samples that have no label yet, for the network at this
         place in the ring; None: of none."""
         self.are_new = False
-        rows, targets = [], []
-        for stamp_ns, target in zip(self._stamps_ns, self._targets, strict=True):
-            row = ring.find(stamp_ns)
-            if row is None or not ring.usable[row]:
-                continue
-            if ring.stamp_ns[-1] - stamp_ns <= self._lasts_ns:
-                rows.append(row)
-                targets.append(np.where(np.isnan(ring.target[row]), target, np.nan))
-        if not rows:
+        rows, places = ring.find_all(self._stamps_ns)
+        counts = ring.usable[rows]
+        counts &= ring.stamp_ns[-1:] - self._stamps_ns[places] <= self._lasts_ns
+        rows, places = rows[counts], places[counts]
+        if not len(rows):
             return None
         return ExpectedLabels(
             phi=ring.phi[rows, place].astype(np.float64),
-            target=np.array(targets),
+            target=np.where(np.isnan(ring.target[rows]), self._targets[places], np.nan),
             predicted=ring.predicted[rows, place, :-1].astype(np.float64),
             independent=settings.independent(ring.dt_s[rows]),
         )

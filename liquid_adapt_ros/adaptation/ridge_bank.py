@@ -56,22 +56,23 @@ class RidgeBank:
         """
         ages, counts = weight[:, 0], weight[:, 1]
         seen = np.cumsum(ages)
-        for k, memory in enumerate(self._memories):
-            faded = counts * np.exp((seen - seen[-1]) / memory)
-            weighted = phi * faded[:, None]
-            kept = np.exp(-seen[-1] / memory)
-            self.information[k] = kept * self.information[k] + weighted.T @ phi
-            self.cross[k] = kept * self.cross[k] + weighted.T @ residual
+        faded = counts * np.exp((seen - seen[-1]) / self._memories[:, None])
+        weighted = phi.T * faded[:, None]
+        self.fade(np.exp(-seen[-1] / self._memories)[:, None, None])
+        self.information += weighted @ phi
+        self.cross += weighted @ residual
 
     def corrections(self, prior: Array) -> Array:
         """D_k as (K, P, O); prior: S (P, P), symmetric and not negative."""
         jitter = _JITTER * max(float(np.trace(prior)) / len(prior), _JITTER)
         system = self.information + self._strengths[:, None, None] * prior
         system[:, range(len(prior)), range(len(prior))] += jitter
+        if len(prior) == 1:
+            return self.cross / system
         return np.linalg.solve(system, self.cross)
 
-    def fade(self, kept: float) -> None:
-        """Let everything seen so far count only `kept` times as much."""
+    def fade(self, kept: float | Array) -> None:
+        """Let everything seen so far count only `kept` times as much, (K, 1, 1) or all alike."""
         self.information *= kept
         self.cross *= kept
 

@@ -106,6 +106,14 @@ class SampleRing:
         row = int(stamps.searchsorted(stamp_ns))
         return row if row < len(stamps) and stamps[row] == stamp_ns else None
 
+    def find_all(self, stamps_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the samples with these stamps (N,), without those that are not kept, and
+        places of the found among the stamps, (2, M)."""
+        stamps = self.stamp_ns
+        rows = np.minimum(stamps.searchsorted(stamps_ns), len(stamps) - 1)
+        found = np.flatnonzero(stamps[rows] == stamps_ns) if len(stamps) else np.empty(0, np.int64)
+        return np.stack([rows[found], found])
+
     def clear(self) -> None:
         """Forget every sample."""
         self._start = self._end = 0
