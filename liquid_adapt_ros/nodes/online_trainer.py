@@ -9,7 +9,6 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +17,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 
 from liquid_adapt_ros.adaptation.engine_results import Update
 from liquid_adapt_ros.adaptation.governor.governor import Governor
@@ -31,6 +29,7 @@ from liquid_adapt_ros.msg import AdaptationStatus, FusedState, PolicyAction, Wei
 from liquid_adapt_ros.nodes import qos
 from liquid_adapt_ros.nodes.diagnostics import WARN
 from liquid_adapt_ros.nodes.learner_checkpoint import LearnerCheckpoint
+from liquid_adapt_ros.nodes.learning_pauses import LearningPauses
 from liquid_adapt_ros.nodes.lifecycle import ManagedNode, spin_node
 from liquid_adapt_ros.nodes.nominal_file import load_nominal
 from liquid_adapt_ros.nodes.shipped import model_path
@@ -40,6 +39,7 @@ from liquid_adapt_ros.nodes.trainer_parameters import (
     governor_settings,
     learner_settings,
 )
+from liquid_adapt_ros.nodes.training_thread import TrainingThread
 from liquid_adapt_ros.nodes.update_sender import UpdateSender
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.weights.fingerprint import file_sha256
@@ -59,9 +59,8 @@ class OnlineTrainer(ManagedNode):
         super().__init__("online_trainer", PARAMETERS)
         torch.set_num_threads(1)
         self._running: list[Any] = []
-        self._pool: ThreadPoolExecutor | None = None
+        self._thread: TrainingThread | None = None
         self._checkpoint: LearnerCheckpoint | None = None
-        self._job: tuple[TrainingJob, Future[tuple[str, float]]] | None = None
 
     def configure(self) -> None:
         """Load the model; make learner and publishers; go on from a checkpoint."""
@@ -87,8 +86,8 @@ class OnlineTrainer(ManagedNode):
         restored = self._checkpoint.restore(self._engine)
         self._status = AdaptationStatus(power_w=math.nan, temperature_c=math.nan)
         self._slack_s, self._stationary = math.nan, False
-        self._pauses: set[str] = set()
-        self._pool = ThreadPoolExecutor(1, "training")
+        self._pauses = LearningPauses(self, self._engine.pause)
+        self._thread = TrainingThread(self, self._on_step_done)
         updates = self.create_lifecycle_publisher(WeightUpdate, "weight_update", qos.WEIGHT_UPDATE)
         self._sender = UpdateSender(
             updates, model.fingerprint, p["weight_patience_s"], sends_all=restored == "restored"
@@ -97,7 +96,6 @@ class OnlineTrainer(ManagedNode):
         self._statuses = self.create_lifecycle_publisher(
             AdaptationStatus, "adaptation_status", qos.REPORT
         )
-        self._step_done = self.create_guard_condition(self._on_step_done)
         self.diagnostics.figure("fingerprint", model.fingerprint)
         if restored:
             self.diagnostics.figure("checkpoint", restored)
@@ -114,13 +112,12 @@ class OnlineTrainer(ManagedNode):
             subscribe(PoseStamped, "object_pose", self._on_object, qos.OBJECT_POSE),
             subscribe(JointState, "planner/joint_command", self._on_joint_command, qos.PLANNER),
             subscribe(TwistStamped, "planner/cmd_vel", self._on_base_command, qos.PLANNER),
-            subscribe(Bool, "hand_guided", self._on_hand_guided, qos.MODE),
         ]
         self._services_offered = [
             serve(Trigger, "~/save_checkpoint", self._on_save_checkpoint),
             serve(Trigger, "~/restore_baseline", self._on_restore_baseline),
-            serve(SetBool, "~/pause", self._on_pause),
         ]
+        self._pauses.open()
         self._timers_running = [
             self.create_timer(ASK_PERIOD_S, self._on_ask),
             self.create_timer(STATUS_PERIOD_S, self._publish_status),
@@ -143,11 +140,10 @@ class OnlineTrainer(ManagedNode):
             self.destroy_service(service)
         for timer in self._timers_running:
             self.destroy_timer(timer)
+        self._pauses.close()
         self._jump.unregister()
         self._running = []
-        if self._job is not None:
-            self._job[1].exception()
-            self._job = None
+        self._thread.drop()
         if self._checkpoint.is_kept:
             self._save_checkpoint()
 
@@ -155,17 +151,16 @@ class OnlineTrainer(ManagedNode):
         """Remove the publishers, end the training thread and let go of the checkpoint."""
         if self._checkpoint is not None:
             self._checkpoint.release()
-        if self._pool is None:
+        if self._thread is None:
             return
-        self._pool.shutdown()
-        self._pool = None
-        self.destroy_guard_condition(self._step_done)
+        self._thread.close()
+        self._thread = None
         for publisher in (self._updates, self._statuses):
             self.destroy_lifecycle_publisher(publisher)
 
     def parameters_changed(self, changes: dict[str, Any]) -> None:
         """Limits of training count from the next question to the governor on."""
-        if self._pool is not None:
+        if self._thread is not None:
             self._governor.settings = replace(self._governor.settings, **changes)
 
     def _on_fused(self, message: FusedState) -> None:
@@ -234,9 +229,6 @@ class OnlineTrainer(ManagedNode):
             twist.angular.z,
         )
 
-    def _on_hand_guided(self, message: Bool) -> None:
-        self._pause("the robot is led by hand", message.data)
-
     def _take(self, topic: str, observe: Callable[..., None], *values: Any) -> None:
         try:
             observe(*values)
@@ -273,7 +265,7 @@ class OnlineTrainer(ManagedNode):
 
     def _on_ask(self) -> None:
         """Train the network if there is something to train on and the governor allows it."""
-        if self._job is not None:
+        if self._thread.is_busy:
             return
         try:
             job = self._next_job()
@@ -283,21 +275,15 @@ class OnlineTrainer(ManagedNode):
         self._set_reason("")
         decision = self._governor.may_train(time.monotonic(), self._stationary, self._slack_s)
         self._status.training_period_s = decision.period_s
-        if not decision.train:
-            return
-        self._job = job, self._pool.submit(_timed, job)
-        self._job[1].add_done_callback(lambda _: self._step_done.trigger())
+        if decision.train:
+            self._thread.run(job)
 
     def _next_job(self) -> TrainingJob:
         if self._sender.line.flying is None:
             raise NotReady("no policy_action yet")
         return self._engine.training_job()
 
-    def _on_step_done(self) -> None:
-        if self._job is None or not self._job[1].done():
-            return
-        (job, future), self._job = self._job, None
-        objection, step_time_s = future.result()
+    def _on_step_done(self, job: TrainingJob, objection: str, step_time_s: float) -> None:
         self._governor.trained(step_time_s, time.monotonic())
         self._status.step_time_s = step_time_s
         self.diagnostics.figure("step_time_s", step_time_s)
@@ -368,23 +354,6 @@ class OnlineTrainer(ManagedNode):
         response.success, response.message = True, "the shipped weights were sent"
         return response
 
-    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        """True: learn nothing. False: go on."""
-        reasons = self._pause("paused on request", request.data)
-        response.success = True
-        response.message = f"learning is paused: {reasons}" if reasons else "learning goes on"
-        return response
-
-    def _pause(self, reason: str, begins: bool) -> str:
-        """Learning pauses while there is a reason left; returns those that are."""
-        if begins:
-            self._pauses.add(reason)
-        else:
-            self._pauses.discard(reason)
-        reasons = ", ".join(sorted(self._pauses))
-        self._engine.pause(reasons)
-        return reasons
-
     def _set_reason(self, reason: str) -> None:
         self._status.learning, self._status.reason = not reason, reason
         self.diagnostics.figure("learning", reason or "yes")
@@ -392,19 +361,6 @@ class OnlineTrainer(ManagedNode):
     def _on_clock_jump(self, jump: TimeJump) -> None:
         self.get_logger().warning(f"the clock jumped by {jump.delta.nanoseconds / 1e9:.3f} s")
         self._learner.forget()
-
-
-def _timed(job: TrainingJob) -> tuple[str, float]:
-    """Run a job: its objection and the wall-clock time it took [s].
-
-    What torch can't do (memory, a lost device) is an objection too: the readout goes on learning.
-    """
-    started = time.perf_counter()
-    try:
-        objection = job.run()
-    except RuntimeError as error:
-        objection = f"training failed: {error}"
-    return objection, time.perf_counter() - started
 
 
 def main() -> int:
