@@ -13,6 +13,7 @@ from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_ident
 from liquid_adapt_ros.adaptation.sample_ring import SampleRing
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment
 from liquid_adapt_ros.adaptation.windows import Params
+from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
@@ -33,6 +34,7 @@ class AdaptedNetwork:
         isotropy: how much of the readout's prior is the same in all directions [1].
         ring: the samples.
         place: which of the ring's networks it is.
+        world: how the readout of these tensors differs between worlds; None: not known.
     """
 
     def __init__(
@@ -44,13 +46,14 @@ class AdaptedNetwork:
         isotropy: float,
         ring: SampleRing,
         place: int,
+        world: WorldPrior | None = None,
     ):
         self._settings, self._adapts, self._isotropy = settings, adapts, isotropy
         self._ring, self._place = ring, place
         phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
         self.network = dict(params)
         self._stream = StatefulStream(phi_spec, with_identity(self.network))
-        self.readout = ReadoutAdaptation(self.anchor, settings)
+        self.readout = ReadoutAdaptation(self.anchor, settings, world)
         self.phi = np.ones(phi_spec.outputs + 1)
         self._moment = SecondMoment(len(self.phi))
         self._unseen = 0  # newest samples that are not in the moment yet
@@ -91,9 +94,12 @@ class AdaptedNetwork:
         return finite
 
     def predict(self) -> NDArray[np.float64]:
-        """What each estimate, and last what comes of them all, says of the newest sample."""
-        said = self.readout.predict(self.phi)
-        return np.concatenate([said, [self.readout.readout @ self.phi]])
+        """What comes of all estimates, and what each of them says of the newest sample; NaN for
+        those that only another network has."""
+        said = np.full(self._ring.predicted.shape[2:], np.nan)
+        said[0] = self.readout.readout @ self.phi
+        said[1 : 1 + self.readout.estimates] = self.readout.predict(self.phi)
+        return said
 
     def learn(
         self, rows: NDArray[np.int64], target: NDArray[np.float64]
@@ -108,7 +114,7 @@ class AdaptedNetwork:
         return self.readout.learn(
             ring.phi[rows, self._place].astype(np.float64),
             target,
-            ring.predicted[rows, self._place, :-1].astype(np.float64),
+            ring.predicted[rows, self._place, 1 : 1 + self.readout.estimates].astype(np.float64),
             self._settings.independent(ring.dt_s[rows]),
         )
 

@@ -79,13 +79,14 @@ class AdaptationEngine:
         self._output_weight = weight.astype(np.float32)
         self._readout_settings = settings.readout or ReadoutSettings()
         networks = 1 if settings.training is None else 2
+        world = nominal.world if nominal else None
         self._ring = SampleRing(
             max(1, round(settings.memory_s / spec.step_s)),
             spec.features,
             spec.hidden,
             networks,
             (spec.head or spec.hidden) + 1,
-            self._readout_settings.estimates + 1,  # and what comes of them all
+            1 + self._readout_settings.estimates(world),  # what comes of them all comes first
             spec.outputs,
         )
         self.networks = [
@@ -97,6 +98,7 @@ class AdaptationEngine:
                 settings.prior_isotropy,
                 self._ring,
                 place,
+                None if place else world,  # it is in terms of the shipped network's features
             )
             for place in range(networks)
         ]
@@ -331,7 +333,7 @@ class AdaptationEngine:
         rows, fresh = (np.array(column) for column in zip(*found, strict=True))
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         if self._live is not None:
-            learned = ring.predicted[rows, :, -1]
+            learned = ring.predicted[rows, :, 0]
             shipped = ring.flown[rows, 1:]
             compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
             self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])

@@ -61,6 +61,6 @@ class Expectations:
         return ExpectedLabels(
             phi=ring.phi[rows, place].astype(np.float64),
             target=np.where(np.isnan(ring.target[rows]), self._targets[places], np.nan),
-            predicted=ring.predicted[rows, place, :-1].astype(np.float64),
+            predicted=ring.predicted[rows, place, 1:].astype(np.float64),
             independent=settings.independent(ring.dt_s[rows]),
         )

@@ -2,7 +2,8 @@
 
 The network's features phi stay as they are; only the linear map from them to the outputs is
 learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
-needs the fewest samples, and some of the whole readout with different memories. `fixed_share.py`
+needs the fewest samples, some of the whole readout with different memories, and where it is known
+how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py`
 mixes them with the anchor, output by output; where nothing is to be gained, the anchor wins.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.fixed_share import FixedShare
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 
 Array = NDArray[np.float64]
 
@@ -49,6 +51,7 @@ class ReadoutSettings:
         correlation_s: time over which errors of the network are alike [s].
         offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
         memories, priors: the same of the estimates of the whole readout.
+        world_memories, world_priors: the same of the estimates of the world.
         anchor_share: what is dealt out to the anchor of the weight dealt out anew; the rest is
             divided equally.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
@@ -69,6 +72,8 @@ class ReadoutSettings:
     offset_prior: float = 0.5
     memories: tuple[float, ...] = (15.0, 60.0, 300.0)
     priors: tuple[float, ...] = (2.0, 4.0, 8.0)
+    world_memories: tuple[float, ...] = (5.0, 20.0, 100.0)
+    world_priors: tuple[float, ...] = (10.0, 10.0, 10.0)
     anchor_share: float = 0.5
     share_per_sample: float = 0.005
     loss_max: float = 4.0
@@ -81,19 +86,20 @@ class ReadoutSettings:
     jump_kept: float = 0.1
 
     def __post_init__(self) -> None:
-        if len(self.memories) != len(self.priors) or not self.memories:
-            raise ValueError(
-                f"memories = {self.memories} and priors = {self.priors}: "
-                "each estimate needs one of each"
-            )
+        for memories, priors in (("memories", "priors"), ("world_memories", "world_priors")):
+            values = getattr(self, memories), getattr(self, priors)
+            if len(values[0]) != len(values[1]) or not values[0]:
+                raise ValueError(
+                    f"{memories} = {values[0]} and {priors} = {values[1]}: "
+                    "each estimate needs one of each"
+                )
         for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
-    @property
-    def estimates(self) -> int:
+    def estimates(self, world: WorldPrior | None) -> int:
         """How many estimates there are: the anchor, the offset, and one of each memory."""
-        return 2 + len(self.memories)
+        return 2 + len(self.memories) + (len(self.world_memories) if world else 0)
 
     def independent(self, dt_s: Array) -> Array:
         """How many independent samples each of some samples is, that last this long [s]."""
@@ -104,7 +110,8 @@ class ExpectedLabels(NamedTuple):
     """Labels of N samples that have not come yet, as they are likely to be.
 
     phi: (N, P). target: (N, O), NaN where nothing is expected. predicted: (N, experts, O) as
-    `predict` said at the time. independent: (N,) how many independent samples each one is.
+    `predict` said at the time, and perhaps more that is not read. independent: (N,) how many
+    independent samples each one is.
     """
 
     phi: Array
@@ -116,11 +123,13 @@ class ExpectedLabels(NamedTuple):
 class _Group:
     """Outputs that have been labelled together so far."""
 
-    def __init__(self, outputs: Sequence[int], features: int, settings: ReadoutSettings):
+    def __init__(
+        self, outputs: Sequence[int], features: int, settings: ReadoutSettings, estimates: int
+    ):
         self.outputs = list(outputs)
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
-        learners = 1 + len(settings.memories)
+        learners = estimates - 1
         others = (1.0 - settings.anchor_share) / learners
         self.mixture = FixedShare(
             [settings.anchor_share] + [others] * learners,
@@ -139,7 +148,7 @@ class _Group:
 
     def select(self, outputs: Sequence[int], features: int, settings: ReadoutSettings) -> _Group:
         places = [self.outputs.index(output) for output in outputs]
-        group = _Group(outputs, features, settings)
+        group = _Group(outputs, features, settings, len(self.mixture.weights))
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
         group.mixture = self.mixture.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
@@ -155,19 +164,30 @@ class ReadoutAdaptation:
     Args:
         anchor: (O, P) the readout that is corrected.
         settings: how fast it follows.
+        world: how the readout differs between worlds; None: not known.
+
+    Attributes:
+        estimates: how many there are.
     """
 
-    def __init__(self, anchor: Array, settings: ReadoutSettings):
-        self._settings = settings
+    def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
+        self._settings, self._world_prior = settings, world
+        self.estimates = settings.estimates(world)
         self.restart(anchor)
 
     def restart(self, anchor: Array) -> None:
         """Forget everything, and correct this anchor."""
         self._anchor = np.array(anchor, np.float64)
         outputs, features = self._anchor.shape
-        self._groups = [_Group(range(outputs), features, self._settings)]
+        self._groups = [self._group(range(outputs), features)]
+        self._world = None
+        if self._world_prior is not None:
+            settings = self._settings
+            self._world = WorldBank(
+                self._world_prior, settings.world_memories, settings.world_priors
+            )
         # (experts, O, P); the first is the anchor itself.
-        self._readouts = np.repeat(self._anchor[None], self._settings.estimates, axis=0)
+        self._readouts = np.repeat(self._anchor[None], self.estimates, axis=0)
         self._mixed = self._anchor.copy()
 
     @property
@@ -215,12 +235,18 @@ class ReadoutAdaptation:
                     independent[rows],
                 )
                 trust[np.ix_(rows, outputs)] = counts[:, None]
+        if self._world is not None:
+            self._world.fade(float(kept.min()))
+            residual = target - phi @ self._anchor.T
+            self._world.learn(phi, residual, trust * independent[:, None], independent)
         return trust, kept
 
     def rebuild(
         self, anchor: Array, phi: Array, target: Array, trust: Array, independent: Array
     ) -> None:
         """Correct another anchor, with other features, by what is still known of the past.
+
+        Not for one that knows of worlds, which is in terms of the features.
 
         phi: (N, P), target: (N, O) with NaN where not known, trust: (N, O), independent: (N,), of
         all samples that are kept, oldest first. Which estimate is trusted stays as it is.
@@ -245,20 +271,32 @@ class ReadoutAdaptation:
 
         prior: S (P, P). expected: counts this time as if it had been learned.
         """
+        whole = slice(2, 2 + len(self._settings.memories))
+        worlds = self._worlds(expected)
         for group in self._groups:
             part = self._with_expected(group, expected) if expected is not None else group
-            corrections = np.zeros(
-                (self._settings.estimates, *prior.shape[:1], len(group.outputs))
-            )
-            corrections[1, -1] = part.offset.corrections(np.ones((1, 1)))[0, 0]
-            corrections[2:] = part.bank.corrections(prior)
-            corrections = corrections.transpose(0, 2, 1)
+            corrections = np.zeros((self.estimates, len(group.outputs), len(prior)))
+            corrections[1, :, -1] = part.offset.corrections(np.ones((1, 1)))[0, 0]
+            corrections[whole] = part.bank.corrections(prior).transpose(0, 2, 1)
+            corrections[whole.stop :] = worlds[:, group.outputs]
             anchor = self._anchor[group.outputs]
             self._readouts[:, group.outputs] = anchor + corrections
             self._mixed[group.outputs] = anchor + np.einsum(
                 "ko,kop->op", part.mixture.weights, corrections
             )
         return self._mixed
+
+    def _worlds(self, expected: ExpectedLabels | None) -> Array:
+        """Corrections by the estimates of the world, (M, O, P); none where worlds are unknown."""
+        world = self._world
+        if world is None:
+            return np.empty((0, *self._anchor.shape))
+        if expected is not None:
+            world = world.copy()
+            residual = expected.target - expected.phi @ self._anchor.T
+            counts = np.repeat(expected.independent[:, None], residual.shape[1], axis=1)
+            world.learn(expected.phi, residual, counts, np.zeros(len(counts)))
+        return world.corrections()
 
     def _with_expected(self, group: _Group, expected: ExpectedLabels) -> _Group:
         """A copy of a group that has learned what is expected of all its outputs."""
@@ -272,7 +310,8 @@ class ReadoutAdaptation:
         weight = np.stack([np.zeros(len(counts)), counts], axis=1)  # the past does not age
         learned.offset.learn(np.ones((len(phi), 1)), residual, weight)
         learned.bank.learn(phi, residual, weight)
-        error = target[:, None] - expected.predicted[rows][:, :, group.outputs]
+        predicted = expected.predicted[rows, : self.estimates][:, :, group.outputs]
+        error = target[:, None] - predicted
         squared = np.average(np.square(error), axis=0, weights=counts)
         variance = group.variance + self._settings.expected_noise**2
         learned.mixture.learn(squared, variance, float(counts.sum()))
@@ -284,6 +323,9 @@ class ReadoutAdaptation:
         for number, group in enumerate(self._groups):
             for name in _STATE:
                 tensors[f"{number}.{name}"] = group.state(name)
+        if self._world is not None:
+            bank = self._world.bank
+            tensors |= {"world.information": bank.information, "world.cross": bank.cross}
         return tensors, [group.outputs for group in self._groups]
 
     def state_shapes(self, groups: object) -> dict[str, tuple[int, ...]]:
@@ -295,20 +337,33 @@ class ReadoutAdaptation:
             str(output) for output in range(outputs)
         ):
             raise ValueError(f"groups = {groups}: must hold each of {outputs} outputs once")
-        return {
-            f"{number}.{name}": _Group(group, features, self._settings).state(name).shape
+        shapes = {
+            f"{number}.{name}": self._group(group, features).state(name).shape
             for number, group in enumerate(groups)
             for name in _STATE
         }
+        if self._world is not None:
+            bank = self._world.bank
+            shapes |= {
+                "world.information": bank.information.shape,
+                "world.cross": bank.cross.shape,
+            }
+        return shapes
 
     def restore(self, anchor: Array, tensors: dict[str, Array], groups: list[list[int]]) -> None:
         """Go on from a state, correcting this anchor."""
         self.restart(anchor)
         features = self._anchor.shape[1]
-        self._groups = [_Group(outputs, features, self._settings) for outputs in groups]
+        self._groups = [self._group(outputs, features) for outputs in groups]
         for number, group in enumerate(self._groups):
             for name in _STATE:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
+        if self._world is not None:
+            self._world.bank.information[:] = tensors["world.information"]
+            self._world.bank.cross[:] = tensors["world.cross"]
+
+    def _group(self, outputs: Sequence[int], features: int) -> _Group:
+        return _Group(outputs, features, self._settings, self.estimates)
 
     def _split_groups(self, known: NDArray[np.bool_]) -> None:
         groups = []

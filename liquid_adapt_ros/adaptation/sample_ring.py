@@ -21,7 +21,7 @@ class SampleRing:
         features: (N, F). usable: (N,) whether a learner may use the sample.
         hidden_state: (N, H) the newest network's state just before the sample.
         phi: (N, K, P) what the readout of each network read, 1 at the end.
-        predicted: (N, K, E, O) what each estimate of each network's readout said.
+        predicted: (N, K, E, O) what came of each network's readouts, and what each of them said.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
         target: (N, O) labels; NaN where not known.
         trust: (N, O) how much a label counts, 0 to 1.

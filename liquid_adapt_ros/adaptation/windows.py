@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.codec import WeightFormatError, decode, encode, read_metadata
 
@@ -103,11 +104,13 @@ class NominalSet:
         windows: from the data that the model was trained on.
         fisher: (shape of each learnable tensor) diagonal of the Fisher information there
             (Kirkpatrick et al., "Overcoming catastrophic forgetting", PNAS 114, 2017).
+        world: how the readout differs between disturbed worlds; None: not known.
     """
 
     fingerprint: str
     windows: Windows
     fisher: Params = field(default_factory=dict)
+    world: WorldPrior | None = None
 
     def save(self, path: Path) -> None:
         """Write the file atomically. Raises WeightFormatError, OSError."""
@@ -120,12 +123,18 @@ class NominalSet:
             "known": known,
             **{f"fisher.{name}": value for name, value in self.fisher.items()},
         }
+        directions = 0
+        if self.world is not None:
+            directions = len(self.world.directions)
+            tensors["world.directions"] = self.world.directions
+            tensors["world.noise"] = self.world.noise
         content = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
         count, length = self.windows.features.shape[:2]
         metadata = {
             "fingerprint": self.fingerprint,
             "windows": str(count),
             "samples": str(length),
+            "directions": str(directions),
         }
         write_atomically(path, encode(content, metadata))
 
@@ -143,9 +152,10 @@ class NominalSet:
         try:
             fingerprint = metadata["fingerprint"]
             count, length = int(metadata["windows"]), int(metadata["samples"])
+            directions = int(metadata["directions"])
         except (KeyError, ValueError) as error:
             raise WeightFormatError(f"{path}: not a nominal set: {error}") from error
-        outputs = shapes["readout.bias"][0]
+        outputs, read = shapes["readout.weight"]
         expected = {
             "features": (count, length, features),
             "dt_s": (count, length),
@@ -154,10 +164,17 @@ class NominalSet:
             "known": (count, length, outputs),
             **{f"fisher.{name}": shape for name, shape in shapes.items()},
         }
+        if directions:
+            expected["world.directions"] = (directions, outputs, read + 1)
+            expected["world.noise"] = (outputs,)
         tensors = decode(content, expected, MAX_FILE_BYTES)
         missing = sorted(expected.keys() - tensors.keys())
         if missing:
             raise WeightFormatError(f"{path}: missing tensors {missing}")
         target = np.where(tensors["known"] > 0.5, tensors["target"], np.float32(np.nan))
         windows = Windows(tensors["features"], tensors["dt_s"], tensors["hidden_state"], target)
-        return cls(fingerprint, windows, {name: tensors[f"fisher.{name}"] for name in shapes})
+        world = None
+        if directions:
+            world = WorldPrior(tensors["world.directions"], tensors["world.noise"])
+        fisher = {name: tensors[f"fisher.{name}"] for name in shapes}
+        return cls(fingerprint, windows, fisher, world)

@@ -121,6 +121,25 @@ _READOUT_ROWS = (
         read_only=True,
         any_length=True,
     ),
+    Parameter(
+        "world_memories",
+        _READOUT.world_memories,
+        "Memories of the estimates of the world, where the model knows how worlds differ "
+        "[independent samples].",
+        1.0,
+        1e6,
+        read_only=True,
+        any_length=True,
+    ),
+    Parameter(
+        "world_priors",
+        _READOUT.world_priors,
+        "How hard each of them is held to the world of the training [independent samples].",
+        0.0,
+        1e6,
+        read_only=True,
+        any_length=True,
+    ),
     _fixed(
         "correlation_s",
         _READOUT.correlation_s,
@@ -295,14 +314,15 @@ PARAMETERS = (
 
 def learner_settings(values: Mapping[str, Any]) -> LearnerSettings:
     """What belongs to labels, score and learning. Raises ValueError where they contradict."""
-    memories, priors = tuple(values["readout_memories"]), tuple(values["readout_priors"])
     engine = EngineSettings(
         update_period_s=values["update_period_s"],
         readout=ReadoutSettings(
             correlation_s=values["correlation_s"],
             noise_floor=values["noise_floor"],
-            memories=memories,
-            priors=priors,
+            memories=tuple(values["readout_memories"]),
+            priors=tuple(values["readout_priors"]),
+            world_memories=tuple(values["world_memories"]),
+            world_priors=tuple(values["world_priors"]),
         ),
         training=_training(values) if values["learn_network"] else None,
         windows=WindowSettings(

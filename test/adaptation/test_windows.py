@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streams import PARAMS, SPEC
 
 from liquid_adapt_ros.adaptation.windows import NominalSet, Reservoir, Windows
+from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.weights.codec import WeightFormatError
 
 LENGTH = 6
@@ -52,7 +55,10 @@ def test_start_of_a_window_can_be_left_unlabelled():
 def saved(tmp_path):
     fisher = {name: np.abs(value) for name, value in PARAMS.items()}
     path = tmp_path / "nominal.safetensors"
-    nominal = NominalSet("abc", windows(4, 0.5), fisher)
+    outputs, read = SPEC.shapes()["readout.weight"]
+    directions = np.random.default_rng(0).standard_normal((2, outputs, read + 1))
+    world = WorldPrior(directions.astype(np.float32), np.full(outputs, 0.5, np.float32))
+    nominal = NominalSet("abc", windows(4, 0.5), fisher, world)
     nominal.save(path)
     return path, nominal
 
@@ -66,6 +72,14 @@ def test_nominal_set_survives_the_disk(saved):
     assert read.fisher.keys() == PARAMS.keys()
     for name, value in nominal.fisher.items():
         np.testing.assert_array_equal(read.fisher[name], value)
+    np.testing.assert_array_equal(read.world.directions, nominal.world.directions)
+    np.testing.assert_array_equal(read.world.noise, nominal.world.noise)
+
+
+def test_nominal_set_need_not_know_of_worlds(saved):
+    path, nominal = saved
+    replace(nominal, world=None).save(path)
+    assert NominalSet.load(path, SPEC.features, SPEC.hidden, SPEC.shapes()).world is None
 
 
 def test_nominal_set_of_another_network_is_refused(saved):

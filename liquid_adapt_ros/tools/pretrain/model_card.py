@@ -18,7 +18,8 @@ Written by `make pretrain`; do not edit. Three files that belong together:
 `conveyor_policy.safetensors` (liquid core and head, 140 features to 12 outputs, with the
 normalisation and a fingerprint that covers sizes, encoder and normalisation) and
 `conveyor_policy_nominal.safetensors` ({nominal} windows of the training data and the Fisher
-information of each weight on them: what online learning shall not forget).
+information of each weight on them: what online learning shall not forget; and the {directions}
+main directions in which the readouts of the disturbed episodes differ: what it looks for first).
 
 ## What it was trained on
 {episodes} simulated episodes of {episode_s:g} s and {starts} of {start_s:g} s that start with arm
@@ -115,6 +116,7 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         noisy_percent=100.0 * settings.data.noisy_share,
         noise=settings.data.noise_rad_s,
         nominal=results["nominal set"]["windows"],
+        directions=results["nominal set"]["directions"],
         refine_steps=settings.refine.steps,
         refine_ratio=settings.refine.position_weight / settings.policy.position_weight,
         held_out=settings.evaluation.episodes,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.runtime.policy_model import load_policy
@@ -45,6 +46,8 @@ from liquid_adapt_ros.tools.pretrain.settings import Machine, PolicySettings, Pr
 from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import Episodes, normalised, train_policy
+from liquid_adapt_ros.tools.pretrain.world_prior import world_prior
+from liquid_adapt_ros.tools.pretrain.world_training import without_new_targets
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
@@ -179,10 +182,18 @@ class Pipeline:
 
     @cached_property
     def _nominal(self) -> Stage:
-        names = ("tools/pretrain/nominal_set.py", "adaptation/window_training.py")
-        nominal = dataclasses.asdict(self.settings.nominal)
+        names = (
+            "tools/pretrain/nominal_set.py",
+            "tools/pretrain/world_prior.py",
+            "adaptation/window_training.py",
+            "adaptation/ridge_bank.py",
+        )
+        settings = (self.settings.nominal, self.settings.world_prior)
+        nominal, worlds = map(dataclasses.asdict, settings)
         sources = source_hash("lnn", *names)
-        return self._stage("nominal", sources, policy=self._refined.key, nominal=nominal)
+        return self._stage(
+            "nominal", sources, policy=self._refined.key, nominal=nominal, worlds=worlds
+        )
 
     @cached_property
     def _evaluation(self) -> Stage:
@@ -254,7 +265,7 @@ class Pipeline:
     def _record_driven(self) -> dict[str, Any]:
         model_path = self._first_policy.folder / POLICY_NAME
         nominal_path = self._driven.folder / NOMINAL_NAME
-        self._draw_into(nominal_path, model_path)
+        self._drawn(model_path).save(nominal_path)
         with self.progress("first policy drives") as update:
             return record_driven(
                 self._driven.folder,
@@ -318,14 +329,23 @@ class Pipeline:
         return {"fingerprint": model.fingerprint}
 
     def _draw_nominal(self) -> dict[str, Any]:
-        return self._draw_into(self._nominal_path, self._policy_path)
+        drawn = self._drawn(self._policy_path)
+        model = load_policy(self._policy_path)
+        episodes = self._all_episodes().normalised(model.norm)
+        step_s = model.spec.step_s
+        prior = world_prior(
+            model,
+            episodes.ordinary,
+            [without_new_targets(item, step_s) for item in episodes.worlds],
+            self.settings.world_prior,
+        )
+        dataclasses.replace(drawn, world=prior).save(self._nominal_path)
+        return {"windows": len(drawn.windows), "directions": len(prior.directions)}
 
-    def _draw_into(self, path: Path, model_path: Path) -> dict[str, Any]:
+    def _drawn(self, model_path: Path) -> NominalSet:
         model = load_policy(model_path)
         sequences = [normalised(item, model.norm) for item in self._sequences(self._episodes)]
-        drawn = nominal_set(model, sequences, self.settings.nominal, self.settings.seed)
-        drawn.save(path)
-        return {"windows": len(drawn.windows)}
+        return nominal_set(model, sequences, self.settings.nominal, self.settings.seed)
 
     def _sequences(self, folders: list[Path]) -> list[PolicySequence]:
         embeddings = {

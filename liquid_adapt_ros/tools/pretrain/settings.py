@@ -147,6 +147,21 @@ class NominalSettings:
 
 
 @dataclass(frozen=True)
+class WorldPriorSettings:
+    """How the readouts of the disturbed worlds are summed up.
+
+    Attributes:
+        directions: how many are kept.
+        strength: of the prior that holds each world's readout [independent samples].
+        settle_s: start of each episode that is left out: the state settles there [s].
+    """
+
+    directions: int = 128
+    strength: float = 4.0
+    settle_s: float = 0.3
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     """Episodes that nothing was trained on: their number and length [s]."""
 
@@ -180,4 +195,5 @@ class PretrainSettings:
     driven: DrivenSettings = field(default_factory=DrivenSettings)
     refine: RefineSettings = field(default_factory=RefineSettings)
     nominal: NominalSettings = field(default_factory=NominalSettings)
+    world_prior: WorldPriorSettings = field(default_factory=WorldPriorSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

@@ -53,7 +53,7 @@ class WorldWindows:
         shortest = min(len(item.features) for item in worlds)
         if self._length > shortest:
             raise ValueError(f"windows of {self._length} ticks, but a world of {shortest}")
-        self._worlds = [_without_new_targets(item, round(_NEW_S / step_s)) for item in worlds]
+        self._worlds = [without_new_targets(item, step_s) for item in worlds]
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (B, T, F) and outputs (B, T, O; NaN: unknown)."""
@@ -114,8 +114,9 @@ def _labelled_together(wanted: Tensor) -> list[slice]:
     return [slice(0, position), slice(position, wanted.shape[2])]
 
 
-def _without_new_targets(world: PolicySequence, ticks: int) -> PolicySequence:
+def without_new_targets(world: PolicySequence, step_s: float) -> PolicySequence:
     """The same episode without labels of targets that are new."""
+    ticks = round(_NEW_S / step_s)
     known = np.isfinite(world.outputs[:, -1])
     seen = known.copy()
     for shift in range(1, ticks + 1):

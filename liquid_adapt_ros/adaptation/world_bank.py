@@ -1,0 +1,82 @@
+"""The readout as it differs between worlds: a few coordinates instead of a matrix.
+
+Pretraining sees hundreds of disturbed worlds and solves for the readout of each. What these
+corrections have in common is a small number of directions D_k; a correction is sum_k z_k D_k, with
+z drawn from a standard normal distribution. So a label of any output says something of the same z,
+and with it of all other outputs: what the arm's commands show of a faster belt corrects the
+position too. z follows by recursive least squares, which is the posterior mean of a Bayesian last
+layer with a prior that was learned (ALPaCA, Harrison et al., arXiv 1807.08912), with forgetting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class WorldPrior:
+    """How readouts differ between worlds, for one network's features.
+
+    Attributes:
+        directions: (K, O, P) corrections of the readout, in output units; a world's coordinates
+            along them have a variance of 1.
+        noise: (O,) standard deviation of what no correction explains, in output units.
+    """
+
+    directions: Array
+    noise: Array
+
+
+class WorldBank:
+    """Estimates of a world's coordinates, M of them, with different memories.
+
+    Args:
+        prior: what is known of worlds.
+        memories: (M,) in independent samples.
+        strengths: (M,) how many times the noise counts; labels of one time repeat each other.
+    """
+
+    def __init__(self, prior: WorldPrior, memories: Sequence[float], strengths: Sequence[float]):
+        self._prior, self._memories, self._strengths = prior, memories, strengths
+        directions = np.asarray(prior.directions, np.float64)
+        self._directions = directions.reshape(len(directions), -1)  # (K, O P)
+        scaled = directions / np.asarray(prior.noise, np.float64)[:, None]
+        self._scaled = scaled.transpose(2, 1, 0).reshape(directions.shape[2], -1)  # (P, O K)
+        self.bank = RidgeBank(memories, strengths, len(directions), 1)
+
+    def learn(self, phi: Array, residual: Array, counts: Array, ages: Array) -> None:
+        """Take N samples, oldest first, with labels of some of the outputs.
+
+        phi: (N, P). residual: (N, O), NaN where not known. counts: (N, O) independent samples that
+        each label counts as. ages: (N,) by how many all labels of the sample age the past.
+        """
+        known = ~np.isnan(residual)
+        outputs = residual.shape[1]
+        rows = (phi @ self._scaled).reshape(*residual.shape, -1)[known]
+        wanted = (residual / self._prior.noise)[known]
+        weight = np.stack([np.repeat(ages / outputs, known.sum(axis=1)), counts[known]], axis=1)
+        if len(rows):
+            self.bank.learn(rows, wanted[:, None], weight)
+
+    def corrections(self) -> Array:
+        """What each estimate says is to be added to the readout, (M, O, P)."""
+        place = self.bank.corrections(np.eye(len(self._directions)))[..., 0]
+        return (place @ self._directions).reshape(len(place), *self._prior.directions.shape[1:])
+
+    def fade(self, kept: float) -> None:
+        """Let everything seen so far count only `kept` times as much."""
+        self.bank.fade(kept)
+
+    def copy(self) -> WorldBank:
+        """One that goes on from here."""
+        copy = WorldBank(self._prior, self._memories, self._strengths)
+        copy.bank = self.bank.select([0])
+        return copy
