@@ -51,7 +51,8 @@ class AdaptationEngine:
     Args:
         spec: the network's sizes.
         params: its shipped weights, float32.
-        nominal: windows and Fisher information of the data it was trained on; None: unknown.
+        nominal: windows and Fisher information of the data it was trained on, and how its readout
+            differs between worlds; None: unknown.
         settings: see there.
         output_weight: (O,) how much each output's error counts in training and for the guard.
         seed: decides which windows are replayed.
@@ -80,12 +81,17 @@ class AdaptationEngine:
         self._readout_settings = settings.readout or ReadoutSettings()
         networks = 1 if settings.training is None else 2
         world = nominal.world if nominal else None
+        readout = (spec.outputs, (spec.head or spec.hidden) + 1)
+        if world is not None and world.directions.shape[1:] != readout:
+            raise ValueError(
+                f"directions of worlds are {world.directions.shape[1:]}, the readout is {readout}"
+            )
         self._ring = SampleRing(
             max(1, round(settings.memory_s / spec.step_s)),
             spec.features,
             spec.hidden,
             networks,
-            (spec.head or spec.hidden) + 1,
+            readout[1],
             1 + self._readout_settings.estimates(world),  # what comes of them all comes first
             spec.outputs,
         )

@@ -28,11 +28,20 @@ class WorldPrior:
     Attributes:
         directions: (K, O, P) corrections of the readout, in output units; a world's coordinates
             along them have a variance of 1.
-        noise: (O,) standard deviation of what no correction explains, in output units.
+        noise: (O,) standard deviation of what no correction explains, in output units; > 0.
+
+    Raises ValueError for sizes that do not fit and noise that is not positive.
     """
 
     directions: Array
     noise: Array
+
+    def __post_init__(self) -> None:
+        shape, outputs = self.directions.shape, self.noise.shape
+        if len(shape) != 3 or not shape[0] or shape[1:2] != outputs:
+            raise ValueError(f"directions {shape} and noise {outputs}: must be (K, O, P) and (O,)")
+        if not (self.noise > 0.0).all():
+            raise ValueError(f"noise must be positive, got {self.noise}")
 
 
 class WorldBank:

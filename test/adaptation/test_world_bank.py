@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import PARAMS, SPEC, follow, stream
@@ -59,6 +60,15 @@ def test_batches_of_any_size_come_to_the_same(seed, sizes):
     for rows in np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]):
         parts.learn(phi[rows], residual[rows], counts[rows], ages[rows])
     np.testing.assert_allclose(parts.corrections(), whole.corrections(), rtol=1e-7, atol=1e-9)
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(ValueError, match="noise must be positive"):
+        WorldPrior(prior(0).directions, np.array([1.0, 0.0]))
+    with pytest.raises(ValueError, match="must be"):
+        WorldPrior(prior(0).directions, np.ones(OUTPUTS + 1))
+    with pytest.raises(ValueError, match="directions of worlds"):
+        AdaptationEngine(SPEC, PARAMS, shipped(prior(0)))
 
 
 def test_a_copy_leaves_the_original_alone():
