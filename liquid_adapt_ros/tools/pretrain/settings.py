@@ -156,7 +156,7 @@ class WorldPriorSettings:
         settle_s: start of each episode that is left out: the state settles there [s].
     """
 
-    directions: int = 128
+    directions: int = 64
     strength: float = 4.0
     settle_s: float = 0.3
 
