@@ -51,7 +51,7 @@ class ReadoutSettings:
         correlation_s: time over which errors of the network are alike [s].
         offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
         memories, priors: the same of the estimates of the whole readout.
-        world_memories, world_priors: the same of the estimates of the world.
+        world_memories, world_priors: the same of the estimates of the world; () for none.
         anchor_share: what is dealt out to the anchor of the weight dealt out anew; the rest is
             divided equally.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
@@ -88,11 +88,13 @@ class ReadoutSettings:
     def __post_init__(self) -> None:
         for memories, priors in (("memories", "priors"), ("world_memories", "world_priors")):
             values = getattr(self, memories), getattr(self, priors)
-            if len(values[0]) != len(values[1]) or not values[0]:
+            if len(values[0]) != len(values[1]):
                 raise ValueError(
                     f"{memories} = {values[0]} and {priors} = {values[1]}: "
                     "each estimate needs one of each"
                 )
+        if not self.memories:
+            raise ValueError("memories = (): there must be one at least")
         for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -181,8 +183,8 @@ class ReadoutAdaptation:
         outputs, features = self._anchor.shape
         self._groups = [self._group(range(outputs), features)]
         self._world = None
-        if self._world_prior is not None:
-            settings = self._settings
+        settings = self._settings
+        if self._world_prior is not None and settings.world_memories:
             self._world = WorldBank(
                 self._world_prior, settings.world_memories, settings.world_priors
             )

@@ -39,8 +39,11 @@ USUAL: dict[str, EngineSettings] = {
     "both_no_replay": replace(ENGINE, training=_NO_ELASTICITY, windows=_NO_STORE),
     "both_no_guard": replace(ENGINE, guard=None),
 }
-# Replay and EWC apart: only where they are asked for.
+# Replay and EWC apart, and without what is known of worlds: only where they are asked for.
 METHODS = USUAL | {
+    "both_no_worlds": replace(
+        ENGINE, readout=replace(ENGINE.readout, world_memories=(), world_priors=())
+    ),
     "both_replay_only": replace(ENGINE, training=_NO_ELASTICITY),
     "both_ewc_only": replace(ENGINE, windows=_NO_STORE),
 }
