@@ -22,17 +22,22 @@ NODE = "lnn_inference"
 def test_each_observation_is_answered_by_the_networks_action(probe, model, moving_robot):
     wide = {"joint_max_acceleration_rad_s2": [1000.0] * 6, "base_max_acceleration": [1000.0] * 2}
     robot = moving_robot(wide)
-    assert probe.spin_until(lambda: len(robot.actions) >= 150)
+    assert probe.spin_until(lambda: sum(not a.safe_stop for a in robot.actions) >= 150)
     assert not maps_torch(robot.node.process.pid)
     policy = StreamingPolicy(model.spec, model.params, model.norm)
-    previous_ns = None
-    for action in robot.actions[:150]:
+    previous_ns, answers = None, []
+    for action in robot.actions:
         at_ns = stamp_ns(action.header.stamp)
+        if at_ns == previous_ns:  # no answer, but a stop on a busy machine: input came late
+            continue
         if previous_ns is None and at_ns != min(robot.observations.sent):
             previous_ns = at_ns - round(1e9 * PERIOD_S)
         dt_s = PERIOD_S if previous_ns is None else (at_ns - previous_ns) / 1e9
         wanted = policy.step(robot.observations.sent[at_ns], dt_s)
         previous_ns = at_ns
+        if not action.safe_stop:
+            answers.append((action, wanted))
+    action, wanted = answers[-1]
     # The memory of the first observations, which the probe may have missed, has faded by now.
     np.testing.assert_allclose(action.joint_velocities, wanted.joint_velocity, atol=1e-3)
     base = (action.base_linear_velocity, action.base_angular_velocity)
