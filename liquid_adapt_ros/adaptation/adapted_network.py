@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.expectations import Expectations
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import SampleRing
-from liquid_adapt_ros.adaptation.second_moment import SecondMoment
+from liquid_adapt_ros.adaptation.second_moment import SecondMoment, with_isotropy
 from liquid_adapt_ros.adaptation.windows import Params
 from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -163,5 +164,4 @@ class AdaptedNetwork:
 
     def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:
         moment = self.observed_moment.mean if nominal_moment is None else nominal_moment
-        level = np.trace(moment) / len(moment)
-        return (1.0 - self._isotropy) * moment + self._isotropy * level * np.eye(len(moment))
+        return with_isotropy(moment, self._isotropy)

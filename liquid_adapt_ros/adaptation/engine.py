@@ -26,8 +26,8 @@ from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Updat
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.expectations import Expectations
 from liquid_adapt_ros.adaptation.guard import LiveGuard
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
 from liquid_adapt_ros.adaptation.readout_matrix import READOUT_NAMES, joined
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from liquid_adapt_ros.adaptation.guard import GuardSettings
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 
 

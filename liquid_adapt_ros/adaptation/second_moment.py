@@ -35,3 +35,9 @@ class SecondMoment:
         """Go on from a mean (P, P) of so many rows."""
         self.samples = samples
         self._sum = np.asarray(mean, np.float64) * samples
+
+
+def with_isotropy(moment: NDArray[np.float64], isotropy: float) -> NDArray[np.float64]:
+    """A second moment (P, P) of which a part, in [0, 1], is the same in all directions."""
+    level = np.trace(moment) / len(moment)
+    return (1.0 - isotropy) * moment + isotropy * level * np.eye(len(moment))

@@ -9,7 +9,7 @@ from liquid_adapt_ros.adaptation.governor.settings import GovernorSettings
 from liquid_adapt_ros.adaptation.guard import GuardSettings
 from liquid_adapt_ros.adaptation.hindsight import TrackLimits
 from liquid_adapt_ros.adaptation.learner import LearnerSettings
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE

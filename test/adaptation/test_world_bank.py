@@ -7,7 +7,8 @@ from streams import PARAMS, SPEC, follow, stream
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.engine_state import engine_state, restore_engine, state_shapes
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation, ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.windows import NominalSet, Windows
 from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 

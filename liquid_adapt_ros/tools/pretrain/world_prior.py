@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
+from liquid_adapt_ros.adaptation.output_group import MAD_TO_SIGMA
 from liquid_adapt_ros.adaptation.readout_matrix import joined
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+from liquid_adapt_ros.adaptation.second_moment import with_isotropy
 from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
@@ -24,9 +26,6 @@ from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import WorldPriorSettings
 
 Array = NDArray[np.float64]
-
-# Standard deviation of a normal distribution by the median of what it deviates.
-_MEDIAN_TO_SIGMA = 1.4826
 
 
 def world_prior(
@@ -40,7 +39,7 @@ def world_prior(
     readout = joined(model.params)
     network = LiquidNetwork(model.spec.network, model.params)
     seen = np.concatenate([_phi(network, item)[settle:] for item in nominal])
-    moment = _held(seen.T @ seen / len(seen))
+    moment = with_isotropy(seen.T @ seen / len(seen), EngineSettings().prior_isotropy)
     share = float(ReadoutSettings().independent(np.array(model.spec.step_s)))
     corrections, rest = [], []
     for world in worlds:
@@ -54,7 +53,7 @@ def world_prior(
             correction[outputs] = bank.corrections(moment)[0].T
         corrections.append(correction)
         rest.append(residual - phi @ correction.T)
-    noise = _MEDIAN_TO_SIGMA * np.nanmedian(np.abs(np.concatenate(rest)), axis=0)
+    noise = MAD_TO_SIGMA * np.nanmedian(np.abs(np.concatenate(rest)), axis=0)
     return WorldPrior(_main_directions(np.array(corrections), noise, moment, settings), noise)
 
 
@@ -78,13 +77,6 @@ def _phi(network: LiquidNetwork, sequence: PolicySequence) -> Array:
     states, _ = network.core.unroll(None, features)
     phi = network.phi(states, features)[0].double().numpy()
     return np.concatenate([phi, np.ones((len(phi), 1))], axis=1)
-
-
-def _held(moment: Array) -> Array:
-    """The engine's prior of a readout."""
-    isotropy = EngineSettings().prior_isotropy
-    level = np.trace(moment) / len(moment)
-    return (1.0 - isotropy) * moment + isotropy * level * np.eye(len(moment))
 
 
 def _labelled_together(residual: Array) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:

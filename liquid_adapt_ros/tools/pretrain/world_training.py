@@ -20,7 +20,7 @@ from torch import Tensor
 
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.hindsight import TrackLimits
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutSettings
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import WorldSettings

@@ -1,0 +1,80 @@
+"""How fast the readout follows, and what it distrusts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_adapt_ros.adaptation.world_bank import WorldPrior
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReadoutSettings:
+    """How fast the readout follows, and what it distrusts.
+
+    An independent sample is `correlation_s` of the stream: labels that lie closer together than
+    that repeat each other and count as fractions.
+
+    Attributes:
+        correlation_s: time over which errors of the network are alike [s].
+        offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
+        memories, priors: the same of the estimates of the whole readout.
+        world_memories, world_priors: the same of the estimates of the world; () for none.
+        anchor_share: what is dealt out to the anchor of the weight dealt out anew; the rest is
+            divided equally.
+        share_per_sample: part of all weight dealt out anew for each independent sample [1].
+        loss_max: most that one sample counts against an estimate, in log-likelihood [1].
+        variance_memory: memory of the noise's variance [independent samples].
+        noise_floor: smallest standard deviation of the noise, in output units [1].
+        expected_noise: how far an expected label may be off, as a standard deviation, in output
+            units [1].
+        gate: a sample further off than this many standard deviations of the latest ones counts
+            less, with the inverse square of its distance.
+        gate_memory: newest labels whose median error says what is usual.
+        jump_ratio: the world has jumped when the usual error grows by this factor; the past then
+            counts `jump_kept` times as much.
+    """
+
+    correlation_s: float = 0.1
+    offset_memory: float = 7.0
+    offset_prior: float = 0.5
+    memories: tuple[float, ...] = (15.0, 60.0, 300.0)
+    priors: tuple[float, ...] = (2.0, 4.0, 8.0)
+    world_memories: tuple[float, ...] = (5.0, 20.0, 100.0)
+    world_priors: tuple[float, ...] = (10.0, 10.0, 10.0)
+    anchor_share: float = 0.5
+    share_per_sample: float = 0.005
+    loss_max: float = 4.0
+    variance_memory: float = 10.0
+    noise_floor: float = 0.02
+    expected_noise: float = 0.05
+    gate: float = 4.0
+    gate_memory: int = 15
+    jump_ratio: float = 6.0
+    jump_kept: float = 0.1
+
+    def __post_init__(self) -> None:
+        for memories, priors in (("memories", "priors"), ("world_memories", "world_priors")):
+            values = getattr(self, memories), getattr(self, priors)
+            if len(values[0]) != len(values[1]):
+                raise ValueError(
+                    f"{memories} = {values[0]} and {priors} = {values[1]}: "
+                    "each estimate needs one of each"
+                )
+        if not self.memories:
+            raise ValueError("memories = (): there must be one at least")
+        for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    def estimates(self, world: WorldPrior | None) -> int:
+        """How many estimates there are: the anchor, the offset, and one of each memory."""
+        return 2 + len(self.memories) + (len(self.world_memories) if world else 0)
+
+    def independent(self, dt_s: Array) -> Array:
+        """How many independent samples each of some samples is, that last this long [s]."""
+        return np.minimum(dt_s / self.correlation_s, 1.0)
