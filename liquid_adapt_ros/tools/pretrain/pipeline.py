@@ -1,4 +1,4 @@
-"""The stages of a run in their order, each with what decides its result."""
+"""The stages of a run in their order, and their work."""
 
 from __future__ import annotations
 
@@ -16,12 +16,8 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
-from liquid_adapt_ros.lnn.spec import PolicySpec
 from liquid_adapt_ros.runtime.policy_model import load_policy
-from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
 from liquid_adapt_ros.tools.pretrain.driven import (
-    driven_episode_folders,
-    driven_world_folders,
     record_driven,
 )
 from liquid_adapt_ros.tools.pretrain.evaluate import evaluate
@@ -31,10 +27,7 @@ from liquid_adapt_ros.tools.pretrain.nominal_set import nominal_set
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.record import (
     Recording,
-    episode_folders,
     record_all,
-    start_folders,
-    world_folders,
 )
 from liquid_adapt_ros.tools.pretrain.sequences import (
     PolicySequence,
@@ -43,7 +36,13 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
     policy_sequence,
 )
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PolicySettings, PretrainSettings
-from liquid_adapt_ros.tools.pretrain.stage import Stage, source_hash
+from liquid_adapt_ros.tools.pretrain.stage import Stage
+from liquid_adapt_ros.tools.pretrain.stages import (
+    CARD_NAME,
+    NOMINAL_NAME,
+    POLICY_NAME,
+    Stages,
+)
 from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import Episodes, normalised, train_policy
 from liquid_adapt_ros.tools.pretrain.world_prior import world_prior
@@ -52,12 +51,6 @@ from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
 
-ENCODER_NAME, POLICY_NAME, NOMINAL_NAME, CARD_NAME = (
-    "conveyor_encoder.onnx",
-    "conveyor_policy.safetensors",
-    "conveyor_policy_nominal.safetensors",
-    "README.md",
-)
 Update = Callable[[int, int, str], None]  # done, in all, a line of text
 Progress = Callable[[str], AbstractContextManager[Update]]  # opens a bar with this title
 
@@ -81,129 +74,29 @@ class Pipeline:
     progress: Progress
     kept_encoder: Path | None = None
 
+    @cached_property
+    def _stages(self) -> Stages:
+        return Stages(self.work, self.settings, self.kept_encoder)
+
     def run(self) -> dict[str, dict[str, Any]]:
         """All stages; writes models/ and returns each stage's result by name."""
         torch.set_num_threads(self.machine.threads)
         results = {
-            "recordings": self._recordings.run(self._record),
-            "encoder": self._encoder.run(
+            "recordings": self._stages.recordings.run(self._record),
+            "encoder": self._stages.encoder.run(
                 self._keep_encoder if self.kept_encoder else self._train_encoder
             ),
-            "embeddings": self._embeddings.run(self._embed),
-            "first policy": self._first_policy.run(self._train_first_policy),
-            "driven": self._driven.run(self._record_driven),
-            "driven embeddings": self._driven_embeddings.run(self._embed_driven),
-            "policy": self._policy.run(self._train_policy),
-            "refined policy": self._refined.run(self._refine_policy),
-            "nominal set": self._nominal.run(self._draw_nominal),
-            "evaluation": self._evaluation.run(self._evaluate),
+            "embeddings": self._stages.embeddings.run(self._embed),
+            "first policy": self._stages.first_policy.run(self._train_first_policy),
+            "driven": self._stages.driven.run(self._record_driven),
+            "driven embeddings": self._stages.driven_embeddings.run(self._embed_driven),
+            "policy": self._stages.policy.run(self._train_policy),
+            "refined policy": self._stages.refined.run(self._refine_policy),
+            "nominal set": self._stages.nominal.run(self._draw_nominal),
+            "evaluation": self._stages.evaluation.run(self._evaluate),
         }
         self._publish(results)
         return results
-
-    # --- what decides each stage --------------------------------------------------------------
-
-    @property
-    def _spec(self) -> PolicySpec:
-        return PolicySpec(joint_names=JOINT_NAMES)
-
-    @cached_property
-    def _recordings(self) -> Stage:
-        sources = source_hash("sim", "fusion", "tools/pretrain/record.py")
-        return self._stage("recordings", sources, data=dataclasses.asdict(self.settings.data))
-
-    @cached_property
-    def _encoder(self) -> Stage:
-        if self.kept_encoder:
-            return self._stage("encoder", "", kept=file_sha256(self.kept_encoder))
-        names = ("encoder", "train_encoder", "pictures", "export")
-        sources = source_hash(*(f"tools/pretrain/{name}.py" for name in names))
-        return self._stage(
-            "encoder",
-            sources,
-            recordings=self._recordings.key,
-            encoder=dataclasses.asdict(self.settings.encoder),
-        )
-
-    @cached_property
-    def _embeddings(self) -> Stage:
-        return self._stage(
-            "embeddings",
-            source_hash("fusion"),
-            recordings=self._recordings.key,
-            encoder=self._encoder.key,
-        )
-
-    @cached_property
-    def _first_policy(self) -> Stage:
-        return self._policy_stage("first_policy", embeddings=self._embeddings.key)
-
-    @cached_property
-    def _driven(self) -> Stage:
-        sources = source_hash(
-            "adaptation",
-            "lnn",
-            "tools/adaptation/run_stream.py",
-            "tools/in_process_fusion.py",
-            "tools/in_process_policy.py",
-            "tools/pretrain/driven.py",
-            "tools/pretrain/nominal_set.py",
-        )
-        driven = dataclasses.asdict(self.settings.driven)
-        return self._stage("driven", sources, policy=self._first_policy.key, driven=driven)
-
-    @cached_property
-    def _driven_embeddings(self) -> Stage:
-        return self._stage("driven_embeddings", "", recordings=self._driven.key)
-
-    @cached_property
-    def _policy(self) -> Stage:
-        return self._policy_stage("policy", driven=self._driven_embeddings.key)
-
-    @cached_property
-    def _refined(self) -> Stage:
-        refine = dataclasses.asdict(self.settings.refine)
-        return self._policy_stage("refined", start=self._policy.key, refine=refine)
-
-    def _policy_stage(self, name: str, **inputs: Any) -> Stage:
-        sources = source_hash(
-            "lnn",
-            "tools/pretrain/train_policy.py",
-            "tools/pretrain/world_training.py",
-            "tools/pretrain/sequences.py",
-        )
-        return self._stage(
-            name,
-            sources,
-            policy=dataclasses.asdict(self.settings.policy),
-            spec=self._spec.to_dict(),
-            **inputs,
-        )
-
-    @cached_property
-    def _nominal(self) -> Stage:
-        names = (
-            "tools/pretrain/nominal_set.py",
-            "tools/pretrain/world_prior.py",
-            "adaptation/window_training.py",
-            "adaptation/ridge_bank.py",
-        )
-        settings = (self.settings.nominal, self.settings.world_prior)
-        nominal, worlds = map(dataclasses.asdict, settings)
-        sources = source_hash("lnn", *names)
-        return self._stage(
-            "nominal", sources, policy=self._refined.key, nominal=nominal, worlds=worlds
-        )
-
-    @cached_property
-    def _evaluation(self) -> Stage:
-        sources = source_hash("sim", "fusion", "runtime", "tools/pretrain/evaluate.py")
-        evaluation = dataclasses.asdict(self.settings.evaluation)
-        return self._stage("evaluation", sources, policy=self._refined.key, evaluation=evaluation)
-
-    def _stage(self, name: str, sources: str, **inputs: Any) -> Stage:
-        inputs = {"seed": self.settings.seed, "sources": sources, **inputs}
-        return Stage(self.work / name, inputs)
 
     # --- the work -----------------------------------------------------------------------------
 
@@ -211,7 +104,7 @@ class Pipeline:
         data = self.settings.data
         with self.progress("episodes") as update:
             return record_all(
-                self._recordings.folder,
+                self._stages.recordings.folder,
                 data,
                 self.settings.seed,
                 self.machine.workers,
@@ -221,31 +114,31 @@ class Pipeline:
     def _train_encoder(self) -> dict[str, Any]:
         with self.progress("encoder") as update:
             encoder, figures = train_encoder(
-                self._encoder.folder,
-                [*self._starts, *self._episodes],
+                self._stages.encoder.folder,
+                [*self._stages.starts, *self._stages.episodes],
                 self.settings.encoder,
                 self.settings.seed,
                 self.machine.checkpoint_s,
                 update,
             )
-        return {**figures, "onnx_difference": export_encoder(encoder, self._encoder_path)}
+        return {**figures, "onnx_difference": export_encoder(encoder, self._stages.encoder_path)}
 
     def _keep_encoder(self) -> dict[str, Any]:
-        write_atomically(self._encoder_path, self.kept_encoder.read_bytes())
+        write_atomically(self._stages.encoder_path, self.kept_encoder.read_bytes())
         return {}
 
     def _embed(self) -> dict[str, Any]:
-        folders = [*self._episodes, *self._starts, *self._worlds]
-        return self._embed_into(self._embeddings, folders, "embeddings")
+        folders = [*self._stages.episodes, *self._stages.starts, *self._stages.worlds]
+        return self._embed_into(self._stages.embeddings, folders, "embeddings")
 
     def _embed_driven(self) -> dict[str, Any]:
-        folders = [*self._driven_episodes, *self._driven_worlds]
-        return self._embed_into(self._driven_embeddings, folders, "driven embeddings")
+        folders = [*self._stages.driven_episodes, *self._stages.driven_worlds]
+        return self._embed_into(self._stages.driven_embeddings, folders, "driven embeddings")
 
     def _embed_into(self, stage: Stage, folders: list[Path], title: str) -> dict[str, Any]:
         paths = [stage.folder / f"{folder.name}.npy" for folder in folders]
         jobs = [
-            partial(_embed_to_disk, self._encoder_path, folder, path)
+            partial(_embed_to_disk, self._stages.encoder_path, folder, path)
             for folder, path in zip(folders, paths, strict=True)
             if not path.exists()
         ]
@@ -256,23 +149,23 @@ class Pipeline:
         return {}
 
     def _train_first_policy(self) -> dict[str, Any]:
-        folders = (self._episodes, self._starts, self._worlds)
+        folders = (self._stages.episodes, self._stages.starts, self._stages.worlds)
         episodes = Episodes(*map(self._sequences, folders))
         return self._train_into(
-            self._first_policy, episodes, "first core and head", self.settings.policy
+            self._stages.first_policy, episodes, "first core and head", self.settings.policy
         )
 
     def _record_driven(self) -> dict[str, Any]:
-        model_path = self._first_policy.folder / POLICY_NAME
-        nominal_path = self._driven.folder / NOMINAL_NAME
+        model_path = self._stages.first_policy.folder / POLICY_NAME
+        nominal_path = self._stages.driven.folder / NOMINAL_NAME
         self._drawn(model_path).save(nominal_path)
         with self.progress("first policy drives") as update:
             return record_driven(
-                self._driven.folder,
+                self._stages.driven.folder,
                 self.settings.driven,
                 model_path,
                 nominal_path,
-                self._encoder_path,
+                self._stages.encoder_path,
                 self.settings.seed,
                 self.machine.workers,
                 update,
@@ -280,22 +173,22 @@ class Pipeline:
 
     def _train_policy(self) -> dict[str, Any]:
         return self._train_into(
-            self._policy, self._all_episodes(), "core and head", self.settings.policy
+            self._stages.policy, self._all_episodes(), "core and head", self.settings.policy
         )
 
     def _refine_policy(self) -> dict[str, Any]:
-        start = load_policy(self._policy.folder / POLICY_NAME).params
+        start = load_policy(self._stages.policy.folder / POLICY_NAME).params
         settings = dataclasses.replace(
             self.settings.policy, **dataclasses.asdict(self.settings.refine)
         )
         return self._train_into(
-            self._refined, self._all_episodes(), "core and head refined", settings, start
+            self._stages.refined, self._all_episodes(), "core and head refined", settings, start
         )
 
     def _all_episodes(self) -> Episodes:
-        ordinary = [*self._episodes, *self._driven_episodes]
-        worlds = [*self._worlds, *self._driven_worlds]
-        return Episodes(*map(self._sequences, (ordinary, self._starts, worlds)))
+        ordinary = [*self._stages.episodes, *self._stages.driven_episodes]
+        worlds = [*self._stages.worlds, *self._stages.driven_worlds]
+        return Episodes(*map(self._sequences, (ordinary, self._stages.starts, worlds)))
 
     def _train_into(
         self,
@@ -305,13 +198,13 @@ class Pipeline:
         settings: PolicySettings,
         start: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> dict[str, Any]:
-        norm = normalisation(episodes.ordinary, self._spec)
+        norm = normalisation(episodes.ordinary, self._stages.spec)
         with self.progress(title) as update:
             policy = train_policy(
                 stage.folder,
                 episodes,
                 norm,
-                self._spec,
+                self._stages.spec,
                 settings,
                 self.settings.seed,
                 self.machine.checkpoint_s,
@@ -319,18 +212,18 @@ class Pipeline:
                 start,
             )
         model = ModelFile(
-            spec=self._spec.to_dict(),
+            spec=self._stages.spec.to_dict(),
             params=policy.to_numpy(),
             norm=norm,
-            encoder_sha256=file_sha256(self._encoder_path),
-            metadata={"seed": self.settings.seed, "recordings": self._recordings.key},
+            encoder_sha256=file_sha256(self._stages.encoder_path),
+            metadata={"seed": self.settings.seed, "recordings": self._stages.recordings.key},
         )
         model.save(stage.folder / POLICY_NAME)
         return {"fingerprint": model.fingerprint}
 
     def _draw_nominal(self) -> dict[str, Any]:
-        drawn = self._drawn(self._policy_path)
-        model = load_policy(self._policy_path)
+        drawn = self._drawn(self._stages.policy_path)
+        model = load_policy(self._stages.policy_path)
         episodes = self._all_episodes().normalised(model.norm)
         step_s = model.spec.step_s
         prior = world_prior(
@@ -339,24 +232,26 @@ class Pipeline:
             [without_new_targets(item, step_s) for item in episodes.worlds],
             self.settings.world_prior,
         )
-        dataclasses.replace(drawn, world=prior).save(self._nominal_path)
+        dataclasses.replace(drawn, world=prior).save(self._stages.nominal_path)
         return {"windows": len(drawn.windows), "directions": len(prior.directions)}
 
     def _drawn(self, model_path: Path) -> NominalSet:
         model = load_policy(model_path)
-        sequences = [normalised(item, model.norm) for item in self._sequences(self._episodes)]
+        sequences = [
+            normalised(item, model.norm) for item in self._sequences(self._stages.episodes)
+        ]
         return nominal_set(model, sequences, self.settings.nominal, self.settings.seed)
 
     def _sequences(self, folders: list[Path]) -> list[PolicySequence]:
         embeddings = {
-            self._recordings.folder: self._embeddings.folder,
-            self._driven.folder: self._driven_embeddings.folder,
+            self._stages.recordings.folder: self._stages.embeddings.folder,
+            self._stages.driven.folder: self._stages.driven_embeddings.folder,
         }
         return [
             policy_sequence(
                 Recording.load(folder),
                 np.load(embeddings[folder.parent] / f"{folder.name}.npy"),
-                self._spec,
+                self._stages.spec,
             )
             for folder in folders
         ]
@@ -367,8 +262,8 @@ class Pipeline:
         for driver in ("planner", "policy"):
             with self.progress(f"held-out, {driver} drives") as update:
                 figures[driver] = evaluate(
-                    self._policy_path,
-                    self._encoder_path,
+                    self._stages.policy_path,
+                    self._stages.encoder_path,
                     settings,
                     self.settings.seed,
                     driver == "policy",
@@ -382,42 +277,12 @@ class Pipeline:
         self.models.mkdir(parents=True, exist_ok=True)
         card = model_card(self.settings, results)
         write_atomically(self.models / CARD_NAME, card.encode())
-        for source in (self._encoder_path, self._nominal_path, self._policy_path):
+        for source in (
+            self._stages.encoder_path,
+            self._stages.nominal_path,
+            self._stages.policy_path,
+        ):
             write_atomically(self.models / source.name, source.read_bytes())
-
-    # --- places -------------------------------------------------------------------------------
-
-    @property
-    def _episodes(self) -> list[Path]:
-        return episode_folders(self._recordings.folder, self.settings.data)
-
-    @property
-    def _starts(self) -> list[Path]:
-        return start_folders(self._recordings.folder, self.settings.data)
-
-    @property
-    def _worlds(self) -> list[Path]:
-        return world_folders(self._recordings.folder, self.settings.data)
-
-    @property
-    def _driven_episodes(self) -> list[Path]:
-        return driven_episode_folders(self._driven.folder, self.settings.driven)
-
-    @property
-    def _driven_worlds(self) -> list[Path]:
-        return driven_world_folders(self._driven.folder, self.settings.driven)
-
-    @property
-    def _encoder_path(self) -> Path:
-        return self._encoder.folder / ENCODER_NAME
-
-    @property
-    def _policy_path(self) -> Path:
-        return self._refined.folder / POLICY_NAME
-
-    @property
-    def _nominal_path(self) -> Path:
-        return self._nominal.folder / NOMINAL_NAME
 
 
 def _embed_to_disk(encoder: Path, recording: Path, path: Path) -> None:
