@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pretrain_tiny import TINY, CutOff, tiny_pipeline
 
+from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.sim.ur5e import JOINT_NAMES
@@ -66,6 +67,17 @@ def test_the_model_written_is_whole_and_belongs_to_its_encoder(cut_off_and_finis
         folder / "models" / "conveyor_policy.safetensors",
         folder / "models" / "conveyor_encoder.onnx",
     )
+
+
+def test_the_nominal_set_knows_how_its_worlds_differ(cut_off_and_finished):
+    folder, _, _, results = cut_off_and_finished
+    path = folder / "models" / "conveyor_policy_nominal.safetensors"
+    spec = load_policy(folder / "models" / "conveyor_policy.safetensors").spec
+    prior = NominalSet.load(path, spec.features, spec.hidden, spec.shapes()).world
+    # No more directions than worlds: those recorded and those that the first policy drove.
+    assert len(prior.directions) == TINY.data.worlds + TINY.driven.worlds
+    assert len(prior.directions) == results["nominal set"]["directions"]
+    assert np.isfinite(prior.directions).all() and prior.directions.any()
 
 
 def test_onnx_runtime_and_torch_agree(cut_off_and_finished):
