@@ -123,9 +123,7 @@ class NominalSet:
             "known": known,
             **{f"fisher.{name}": value for name, value in self.fisher.items()},
         }
-        directions = 0
         if self.world is not None:
-            directions = len(self.world.directions)
             tensors["world.directions"] = self.world.directions
             tensors["world.noise"] = self.world.noise
         content = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
@@ -134,8 +132,9 @@ class NominalSet:
             "fingerprint": self.fingerprint,
             "windows": str(count),
             "samples": str(length),
-            "directions": str(directions),
         }
+        if self.world is not None:
+            metadata["directions"] = str(len(self.world.directions))
         write_atomically(path, encode(content, metadata))
 
     @classmethod
@@ -152,7 +151,7 @@ class NominalSet:
         try:
             fingerprint = metadata["fingerprint"]
             count, length = int(metadata["windows"]), int(metadata["samples"])
-            directions = int(metadata["directions"])
+            directions = int(metadata.get("directions", 0))
         except (KeyError, ValueError) as error:
             raise WeightFormatError(f"{path}: not a nominal set: {error}") from error
         outputs, read = shapes["readout.weight"]
