@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.expectations import Expectations
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation
+from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels, ReadoutAdaptation
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import SampleRing
@@ -18,11 +18,15 @@ from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
+_LONG_AGO_NS = np.iinfo(np.int64).min
+
 
 class AdaptedNetwork:
     """See the module's docstring. What it said of the samples lies in the ring, at its place.
 
     Attributes:
+        backlog: stamps (N,) of samples with labels that it has not learned yet, and of which
+            outputs, (N, O), in pieces as they came.
         network: the tensors whose readout is corrected.
         readout: the estimates of the readout.
         phi: (P,) what the readout read of the newest sample, 1 at the end.
@@ -52,12 +56,14 @@ class AdaptedNetwork:
         self._settings, self._adapts, self._isotropy = settings, adapts, isotropy
         self._ring, self._place = ring, place
         phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
+        self.backlog: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
         self.network = dict(params)
         self._stream = StatefulStream(phi_spec, with_identity(self.network))
         self.readout = ReadoutAdaptation(self.anchor, settings, world)
         self.phi = np.ones(phi_spec.outputs + 1)
         self._moment = SecondMoment(len(self.phi))
         self._unseen = 0  # newest samples that are not in the moment yet
+        self._expected_until_ns = _LONG_AGO_NS  # newest sample whose label was ever expected
 
     def use(self, network: Params) -> None:
         """Run these tensors from the next sample on, the readout being corrected as before."""
@@ -66,12 +72,15 @@ class AdaptedNetwork:
 
     def restart(self, network: Params) -> None:
         """Run these tensors, and forget all corrections of the readout."""
+        self.backlog.clear()
         self.use(network)
         self.readout.restart(self.anchor)
 
     def reset(self) -> None:
         """Start a new stream."""
+        self.backlog.clear()
         self._stream.reset()
+        self._expected_until_ns = _LONG_AGO_NS
 
     @property
     def anchor(self) -> NDArray[np.float64]:
@@ -102,6 +111,22 @@ class AdaptedNetwork:
         said[1 : 1 + self.readout.estimates] = self.readout.predict(self.phi)
         return said
 
+    def learn_backlog(self) -> tuple[NDArray, NDArray, NDArray, NDArray] | None:
+        """Learn what has waited; None: nothing that is still kept.
+
+        Returns the ring's rows (N,), which outputs had labels (N, O), and what `learn` does.
+        """
+        ring = self._ring
+        if not self.backlog:
+            return None
+        stamps_ns, fresh = (np.concatenate(part) for part in zip(*self.backlog, strict=True))
+        self.backlog.clear()
+        rows, fresh = ring.find_labelled(stamps_ns, fresh)
+        if not len(rows):
+            return None
+        target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
+        return rows, fresh, *self.learn(rows, target)
+
     def learn(
         self, rows: NDArray[np.int64], target: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -128,7 +153,7 @@ class AdaptedNetwork:
         that of what was observed.
         """
         if self._adapts:
-            labels = expected.labels(self._ring, self._place, self._settings) if expected else None
+            labels = self._expected_labels(expected) if expected else None
             self.readout.solve(self._prior(nominal_moment), labels)
 
     def rebuild(
@@ -137,6 +162,7 @@ class AdaptedNetwork:
         """Solve for the readout again, phi (N, P - 1) being what all the ring's samples are to
         the network now."""
         ring = self._ring
+        self.backlog.clear()  # what others have learned already counts in the ring
         ring.phi[:, self._place, :-1] = phi
         self._moment = SecondMoment(len(self.phi))
         self._unseen = len(ring)
@@ -161,6 +187,30 @@ class AdaptedNetwork:
             self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
             self._unseen = 0
         return self._moment
+
+    def _expected_labels(self, expected: Expectations) -> ExpectedLabels | None:
+        """What is expected now; None: nothing.
+
+        Estimates are compared by what they say of a sample when its label is first expected. When
+        it was observed they knew still less of the world, and it is no fault of theirs that labels
+        come late.
+        """
+        ring, place = self._ring, self._place
+        rows, target = expected.of(ring)
+        if not len(rows):
+            return None
+        phi = ring.phi[rows, place].astype(np.float64)
+        own = slice(1, 1 + self.readout.estimates)
+        fresh = ring.stamp_ns[rows] > self._expected_until_ns
+        if fresh.any():
+            ring.predicted[rows[fresh], place, own] = self.readout.predict(phi[fresh])
+            self._expected_until_ns = int(ring.stamp_ns[rows].max())
+        return ExpectedLabels(
+            phi=phi,
+            target=target,
+            predicted=ring.predicted[rows, place, own].astype(np.float64),
+            independent=self._settings.independent(ring.dt_s[rows]),
+        )
 
     def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:
         moment = self.observed_moment.mean if nominal_moment is None else nominal_moment

@@ -3,7 +3,7 @@
     engine = AdaptationEngine(spec, params)
     for each sample:          said = engine.observe(stamp_ns, features)
     for each label, whenever: engine.label(stamp_ns, target)
-    for each sample:          update = engine.update()         # the readout, at most 10 times a s
+    for each sample:          update = engine.update()         # the readout, at most 20 times a s
     now and then:             job = engine.training_job()      # the network, every 0.5 s, say
                               update = engine.finish(job, job.run())   # run() in any thread
 
@@ -17,6 +17,7 @@ about 1 in size.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,8 @@ from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
+# A network that is neither the shipped one nor in use learns labels once in so many updates.
+_SPARE_EVERY = 4
 # Samples further apart than this belong to different pieces of stream.
 _LONGEST_GAP_STEPS = 2.5
 
@@ -92,7 +95,7 @@ class AdaptationEngine:
             spec.hidden,
             networks,
             readout[1],
-            1 + self._readout_settings.estimates(world),  # what comes of them all comes first
+            1 + len(self._readout_settings.shares(world)),  # what comes of them all comes first
             spec.outputs,
         )
         self.networks = [
@@ -115,6 +118,7 @@ class AdaptationEngine:
         self._expectations = Expectations(spec.outputs, settings.expected_s)
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
+        self._updates = 0
         self._segment = 0
         self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
         self._live = LiveGuard(settings.guard, networks) if settings.guard else None
@@ -246,10 +250,19 @@ class AdaptationEngine:
         if not (self._pending or self._expectations.are_new) or not self._is_due():
             return None
         self._updated_ns = self._newest_ns
-        self._learn_pending()
+        self._updates += 1
+        following = self._following()
+        if self._pending:
+            stamps_ns, fresh = (np.array(column) for column in zip(*self._pending, strict=True))
+            self._pending = []
+            self._compare(stamps_ns, fresh)
+            for network in self.networks:
+                network.backlog.append((stamps_ns, fresh))
+        for network in following:
+            self._learn_backlog(network)
         if self._live is not None and self._live.must_forget:
             return self.restore_shipped()
-        self.solve_readouts()
+        self.solve_readouts(following)
         if self._live is not None and self._live.flies != self.flies:
             self.flies = self._live.flies
             self.counts.fallen_back += not self.flies
@@ -278,10 +291,11 @@ class AdaptationEngine:
         self.solve_readouts()
         self._flying.swap(self.params)
 
-    def solve_readouts(self) -> None:
-        """Bring the readouts up to what is known."""
+    def solve_readouts(self, networks: Sequence[AdaptedNetwork] | None = None) -> None:
+        """Bring the readouts up to what is known; of these networks, None: of all."""
         for network, moment in zip(self.networks, self._nominal_moments(), strict=True):
-            network.solve(moment, self._expectations)
+            if networks is None or network in networks:
+                network.solve(moment, self._expectations)
 
     # --- the slow time scale ------------------------------------------------------------------
 
@@ -330,25 +344,33 @@ class AdaptationEngine:
         elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
         return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)
 
-    def _learn_pending(self) -> None:
-        ring, pending = self._ring, self._pending
-        self._pending = []
-        found = [(row, mask) for stamp, mask in pending if (row := ring.find(stamp)) is not None]
-        if not found:
+    def _following(self) -> list[AdaptedNetwork]:
+        """The networks that learn labels now."""
+        if self._updates % _SPARE_EVERY == 0:
+            return self.networks
+        places = {0, max(self.flies - 1, 0)}
+        return [network for place, network in enumerate(self.networks) if place in places]
+
+    def _compare(self, stamps_ns: NDArray[np.int64], fresh: NDArray[np.bool_]) -> None:
+        """Let the live guard see labels that have come, of samples (N,) and outputs (N, O)."""
+        ring = self._ring
+        rows, fresh = ring.find_labelled(stamps_ns, fresh)
+        if self._live is None or not len(rows):
             return
-        rows, fresh = (np.array(column) for column in zip(*found, strict=True))
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
-        if self._live is not None:
-            learned = ring.predicted[rows, :, 0]
-            shipped = ring.flown[rows, 1:]
-            compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
-            self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])
-        for network in self.networks:
-            trust, kept = network.learn(rows, target)
-        # Trusted as by the newest network, which is trained on them.
+        learned = ring.predicted[rows, :, 0]
+        compared = np.concatenate([ring.flown[rows, 1:], learned], axis=1).astype(np.float64)
+        self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])
+
+    def _learn_backlog(self, network: AdaptedNetwork) -> None:
+        learned = network.learn_backlog()
+        if learned is None or network is not self.networks[0]:
+            return
+        # Training trusts labels as the shipped network's readout does, which learns them first.
+        rows, fresh, trust, kept = learned
         if kept.min() < 1.0:
-            ring.trust[:] *= kept
-        ring.trust[rows] = np.where(fresh, trust, ring.trust[rows])
+            self._ring.trust[:] *= kept
+        self._ring.trust[rows] = np.where(fresh, trust, self._ring.trust[rows])
 
     def _nominal_moments(self) -> list[NDArray[np.float64] | None]:
         """Second moment of phi where the shipped network is known to be good, for each network."""

@@ -56,7 +56,7 @@ class EngineSettings:
     """
 
     memory_s: float = 30.0
-    update_period_s: float = 0.1
+    update_period_s: float = 0.05
     expected_s: float = 1.0
     saturation: float = 10.0
     prior_isotropy: float = 0.1

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels
-from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 
 
@@ -14,7 +12,7 @@ class Expectations:
     """What is expected of the newest samples, until their labels come or it is too late for them.
 
     Attributes:
-        are_new: whether something has been expected since `labels` was last asked for.
+        are_new: whether something has been expected since it was last asked for.
 
     Args:
         outputs: O.
@@ -47,21 +45,12 @@ class Expectations:
         self._stamps_ns, self._targets = stamps_ns, targets
         self.are_new = self.are_new or bool(len(stamps_ns))
 
-    def labels(
-        self, ring: SampleRing, place: int, settings: ReadoutSettings
-    ) -> ExpectedLabels | None:
-        """What is expected now of usable samples that have no label yet, for the network at this
-        place in the ring; None: of none."""
+    def of(self, ring: SampleRing) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows (N,) of the usable samples that something is expected of now, and what is, (N, O);
+        NaN where it is not known or the label has come."""
         self.are_new = False
         rows, places = ring.find_all(self._stamps_ns)
         counts = ring.usable[rows]
         counts &= ring.stamp_ns[-1:] - self._stamps_ns[places] <= self._lasts_ns
         rows, places = rows[counts], places[counts]
-        if not len(rows):
-            return None
-        return ExpectedLabels(
-            phi=ring.phi[rows, place].astype(np.float64),
-            target=np.where(np.isnan(ring.target[rows]), self._targets[places], np.nan),
-            predicted=ring.predicted[rows, place, 1:].astype(np.float64),
-            independent=settings.independent(ring.dt_s[rows]),
-        )
+        return rows, np.where(np.isnan(ring.target[rows]), self._targets[places], np.nan)

@@ -25,7 +25,8 @@ class OutputGroup:
         outputs: which ones of all.
         features: P.
         settings: how fast the readout follows.
-        estimates: how many there are of each output; those of the world are not kept here.
+        shares: what is dealt out to each estimate of all weight dealt out anew; the estimates of
+            the world are not kept here.
     """
 
     # What was learned, by the names of its arrays.
@@ -40,19 +41,18 @@ class OutputGroup:
     )
 
     def __init__(
-        self, outputs: Sequence[int], features: int, settings: ReadoutSettings, estimates: int
+        self,
+        outputs: Sequence[int],
+        features: int,
+        settings: ReadoutSettings,
+        shares: Sequence[float],
     ):
         self.outputs = list(outputs)
-        self._features, self._settings, self._estimates = features, settings, estimates
+        self._features, self._settings, self._shares = features, settings, shares
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
-        learners = estimates - 1
-        others = (1.0 - settings.anchor_share) / learners
         self.mixture = FixedShare(
-            [settings.anchor_share] + [others] * learners,
-            len(outputs),
-            settings.share_per_sample,
-            settings.loss_max,
+            shares, len(outputs), settings.share_per_sample, settings.loss_max
         )
         self.variance = np.full(len(outputs), settings.noise_floor**2)
         self.usual: deque[Array] = deque(maxlen=settings.gate_memory)
@@ -66,7 +66,7 @@ class OutputGroup:
     def select(self, outputs: Sequence[int]) -> OutputGroup:
         """A copy for some of the outputs only."""
         places = [self.outputs.index(output) for output in outputs]
-        group = OutputGroup(outputs, self._features, self._settings, self._estimates)
+        group = OutputGroup(outputs, self._features, self._settings, self._shares)
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
         group.mixture = self.mixture.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
@@ -79,19 +79,23 @@ class OutputGroup:
         """Take N samples with labels of all these outputs, oldest first.
 
         Returns how much each sample counts, (N,), and by how much the past counts less from now
-        on. target, residual (what the anchor leaves of it): (N, O). predicted: (N, estimates, O).
-        independent: (N,).
+        on. target, residual (what the anchor leaves of it): (N, O). predicted: (N, estimates, O)
+        before any of these labels was known. independent: (N,).
         """
         error = target[:, None] - predicted
         mixed = np.einsum("ko,nko->no", self.mixture.weights, error)
-        trust = self._trust(np.abs(mixed))
-        squared = np.average(np.square(error), axis=0, weights=trust * independent)
+        self.usual.extend(np.abs(mixed))
+        usual = np.median(np.array(self.usual), axis=0)
+        trust = self._trust(np.abs(mixed), usual)
+        squared = _mean_square(error, trust * independent)
         samples = float(np.sum(independent))
         self._learn_variance(squared.min(axis=0), samples)
         self.mixture.learn(squared, self.variance, samples * float(trust.mean()))
-        kept = self._settings.jump_kept if self._has_jumped(samples) else 1.0
-        self.bank.fade(kept)
-        self.offset.fade(kept)
+        kept = 1.0
+        if self._has_jumped(usual, samples):
+            kept = self._settings.jump_kept
+            self.bank.fade(kept)
+            self.offset.fade(kept)
         self.teach(phi, residual, independent, independent * trust)
         return trust, kept
 
@@ -108,16 +112,16 @@ class OutputGroup:
         learned = self.select(self.outputs)
         learned.teach(phi, residual, np.zeros(len(phi)), independent)  # the past does not age
         error = target[:, None] - predicted
-        squared = np.average(np.square(error), axis=0, weights=independent)
+        squared = _mean_square(error, independent)
         variance = self.variance + self._settings.expected_noise**2
         learned.mixture.learn(squared, variance, float(independent.sum()))
         return learned
 
-    def _trust(self, error: Array) -> Array:
-        """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign."""
-        self.usual.extend(error)
-        usual = MAD_TO_SIGMA * np.median(np.array(self.usual), axis=0)
-        bound = self._settings.gate * np.maximum(usual, self._settings.noise_floor)
+    def _trust(self, error: Array, usual: Array) -> Array:
+        """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign, usual: (O,) its
+        median."""
+        spread = np.maximum(MAD_TO_SIGMA * usual, self._settings.noise_floor)
+        bound = self._settings.gate * spread
         return np.square(np.minimum(1.0, bound / np.maximum(error, 1e-12))).min(axis=1)
 
     def _learn_variance(self, squared: Array, samples: float) -> None:
@@ -127,10 +131,15 @@ class OutputGroup:
         fresh = np.minimum(fresh, 4.0 * self.variance)
         self.variance = kept * self.variance + (1.0 - kept) * fresh
 
-    def _has_jumped(self, samples: float) -> bool:
-        """Whether the usual error has just grown as no drift makes it grow."""
-        usual = np.maximum(np.median(np.array(self.usual), axis=0), self._settings.noise_floor)
+    def _has_jumped(self, usual: Array, samples: float) -> bool:
+        """Whether the usual error (O,) has just grown as no drift makes it grow."""
+        usual = np.maximum(usual, self._settings.noise_floor)
         jumped = bool((usual > self._settings.jump_ratio * self.quiet).any())
         kept = np.exp(-samples / self._settings.variance_memory)
         self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
         return jumped
+
+
+def _mean_square(error: Array, weight: Array) -> Array:
+    """Of errors (N, estimates, O), over samples that count so much, (N,)."""
+    return np.tensordot(weight / weight.sum(), np.square(error), axes=1)

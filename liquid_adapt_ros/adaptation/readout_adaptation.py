@@ -30,9 +30,9 @@ Array = NDArray[np.float64]
 class ExpectedLabels(NamedTuple):
     """Labels of N samples that have not come yet, as they are likely to be.
 
-    phi: (N, P). target: (N, O), NaN where nothing is expected. predicted: (N, experts, O) as
-    `predict` said at the time, and perhaps more that is not read. independent: (N,) how many
-    independent samples each one is.
+    phi: (N, P). target: (N, O), NaN where nothing is expected. predicted: (N, estimates, O) as
+    `predict` said before a label was first expected. independent: (N,) how many independent
+    samples each one is.
     """
 
     phi: Array
@@ -57,7 +57,8 @@ class ReadoutAdaptation:
 
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
         self._settings, self._world_prior = settings, world
-        self.estimates = settings.estimates(world)
+        self._shares = settings.shares(world)
+        self.estimates = len(self._shares)
         self.restart(anchor)
 
     def restart(self, anchor: Array) -> None:
@@ -71,7 +72,7 @@ class ReadoutAdaptation:
             self._world = WorldBank(
                 self._world_prior, settings.world_memories, settings.world_priors
             )
-        # (experts, O, P); the first is the anchor itself.
+        # (estimates, O, P); the first is the anchor itself.
         self._readouts = np.repeat(self._anchor[None], self.estimates, axis=0)
         self._mixed = self._anchor.copy()
 
@@ -89,8 +90,9 @@ class ReadoutAdaptation:
         return weight
 
     def predict(self, phi: Array) -> Array:
-        """What each estimate says, (experts, O), for phi (P,)."""
-        return self._readouts @ phi
+        """What each estimate says, (..., estimates, O), for phi (..., P)."""
+        rows = self._readouts.reshape(-1, self._readouts.shape[2])
+        return (phi @ rows.T).reshape(*phi.shape[:-1], *self._readouts.shape[:2])
 
     def learn(
         self, phi: Array, target: Array, predicted: Array, independent: Array
@@ -101,8 +103,8 @@ class ReadoutAdaptation:
         less from now on, (O,): the world may have jumped.
 
         phi: (N, P). target: (N, O), NaN where not known now (or known before). predicted:
-        (N, experts, O) as `predict` said at the time. independent: (N,) how many independent
-        samples each one is.
+        (N, estimates, O) as `predict` said before any of these labels was known. independent:
+        (N,) how many independent samples each one is.
         """
         known = ~np.isnan(target)
         trust = np.zeros(target.shape)
@@ -122,7 +124,8 @@ class ReadoutAdaptation:
                 )
                 trust[np.ix_(rows, outputs)] = counts[:, None]
         if self._world is not None:
-            self._world.fade(float(kept.min()))
+            if kept.min() < 1.0:
+                self._world.fade(float(kept.min()))
             self._world.learn(phi, residual, trust * independent[:, None], independent)
         return trust, kept
 
@@ -227,7 +230,7 @@ class ReadoutAdaptation:
             self._world.bank.cross[:] = tensors["world.cross"]
 
     def _group(self, outputs: Sequence[int], features: int) -> OutputGroup:
-        return OutputGroup(outputs, features, self._settings, self.estimates)
+        return OutputGroup(outputs, features, self._settings, self._shares)
 
     def _split_groups(self, known: NDArray[np.bool_]) -> None:
         groups = []
@@ -249,11 +252,10 @@ def _with_expected(group: OutputGroup, expected: ExpectedLabels, residual: Array
     rows = ~np.isnan(expected.target[:, outputs]).any(axis=1)
     if not rows.any():
         return group
-    estimates = len(group.mixture.weights)
     return group.with_expected(
         expected.phi[rows],
         expected.target[rows][:, outputs],
         residual[rows][:, outputs],
-        expected.predicted[rows, :estimates][:, :, outputs],
+        expected.predicted[rows][:, :, outputs],
         expected.independent[rows],
     )

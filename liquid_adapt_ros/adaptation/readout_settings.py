@@ -24,8 +24,9 @@ class ReadoutSettings:
         offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
         memories, priors: the same of the estimates of the whole readout.
         world_memories, world_priors: the same of the estimates of the world; () for none.
-        anchor_share: what is dealt out to the anchor of the weight dealt out anew; the rest is
-            divided equally.
+        world_share: what is dealt out to the estimates of the world, together, of the weight dealt
+            out anew, where there are any.
+        anchor_share: what is dealt out to the anchor of what is left; the rest is divided equally.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
         loss_max: most that one sample counts against an estimate, in log-likelihood [1].
         variance_memory: memory of the noise's variance [independent samples].
@@ -45,9 +46,10 @@ class ReadoutSettings:
     memories: tuple[float, ...] = (15.0, 60.0, 300.0)
     priors: tuple[float, ...] = (2.0, 4.0, 8.0)
     world_memories: tuple[float, ...] = (5.0, 20.0, 100.0)
-    world_priors: tuple[float, ...] = (10.0, 10.0, 10.0)
+    world_priors: tuple[float, ...] = (5.0, 5.0, 5.0)
+    world_share: float = 0.5
     anchor_share: float = 0.5
-    share_per_sample: float = 0.005
+    share_per_sample: float = 0.05
     loss_max: float = 4.0
     variance_memory: float = 10.0
     noise_floor: float = 0.02
@@ -71,9 +73,13 @@ class ReadoutSettings:
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
-    def estimates(self, world: WorldPrior | None) -> int:
-        """How many estimates there are: the anchor, the offset, and one of each memory."""
-        return 2 + len(self.memories) + (len(self.world_memories) if world else 0)
+    def shares(self, world: WorldPrior | None) -> list[float]:
+        """What is dealt out to each estimate of all weight dealt out anew."""
+        worlds = len(self.world_memories) if world else 0
+        left = 1.0 - self.world_share if worlds else 1.0
+        learners = 1 + len(self.memories)
+        own = [left * (1.0 - self.anchor_share) / learners] * learners
+        return [left * self.anchor_share, *own, *[self.world_share / max(worlds, 1)] * worlds]
 
     def independent(self, dt_s: Array) -> Array:
         """How many independent samples each of some samples is, that last this long [s]."""

@@ -45,8 +45,9 @@ class RidgeBank:
         self._memories = np.asarray(memories, np.float64)
         self._strengths = np.asarray(prior_strengths, np.float64)
         experts = len(self._memories)
-        self.information = np.zeros((experts, features, features))
-        self.cross = np.zeros((experts, features, outputs))
+        self._sums = np.zeros((experts, features, features + outputs))
+        self.information = self._sums[:, :, :features]
+        self.cross = self._sums[:, :, features:]
 
     def learn(self, phi: Array, residual: Array, weight: Array) -> None:
         """Take N labelled samples, oldest first.
@@ -59,26 +60,24 @@ class RidgeBank:
         faded = counts * np.exp((seen - seen[-1]) / self._memories[:, None])
         weighted = phi.T * faded[:, None]
         self.fade(np.exp(-seen[-1] / self._memories)[:, None, None])
-        self.information += weighted @ phi
-        self.cross += weighted @ residual
+        self._sums += weighted @ np.concatenate([phi, residual], axis=1)
 
     def corrections(self, prior: Array) -> Array:
         """D_k as (K, P, O); prior: S (P, P), symmetric and not negative."""
         jitter = _JITTER * max(float(np.trace(prior)) / len(prior), _JITTER)
         system = self.information + self._strengths[:, None, None] * prior
-        system[:, range(len(prior)), range(len(prior))] += jitter
+        np.einsum("kii->ki", system)[:] += jitter
         if len(prior) == 1:
             return self.cross / system
         return np.linalg.solve(system, self.cross)
 
     def fade(self, kept: float | Array) -> None:
         """Let everything seen so far count only `kept` times as much, (K, 1, 1) or all alike."""
-        self.information *= kept
-        self.cross *= kept
+        self._sums *= kept
 
     def select(self, outputs: Sequence[int]) -> RidgeBank:
         """A copy for some of the outputs only."""
         bank = RidgeBank(self._memories, self._strengths, self.information.shape[1], len(outputs))
-        bank.information = self.information.copy()
-        bank.cross = self.cross[:, :, outputs]
+        bank.information[:] = self.information
+        bank.cross[:] = self.cross[:, :, outputs]
         return bank

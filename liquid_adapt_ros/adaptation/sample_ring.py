@@ -114,6 +114,21 @@ class SampleRing:
         found = np.flatnonzero(stamps[rows] == stamps_ns) if len(stamps) else np.empty(0, np.int64)
         return np.stack([rows[found], found])
 
+    def find_labelled(
+        self, stamps_ns: NDArray[np.int64], labelled: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The rows (M,) of samples with new labels, each once and oldest first, and of which
+        outputs, (M, O).
+
+        stamps_ns: (N,) in any order; labels of one sample may come in several pieces. labelled:
+        (N, O).
+        """
+        found, places = self.find_all(stamps_ns)
+        rows, which = np.unique(found, return_inverse=True)
+        together = np.zeros((len(rows), labelled.shape[1]), np.bool_)
+        np.logical_or.at(together, which, labelled[places])
+        return rows, together
+
     def clear(self) -> None:
         """Forget every sample."""
         self._start = self._end = 0

@@ -10,6 +10,7 @@ layer with a prior that was learned (ALPaCA, Harrison et al., arXiv 1807.08912),
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class WorldBank:
     """
 
     def __init__(self, prior: WorldPrior, memories: Sequence[float], strengths: Sequence[float]):
-        self._prior, self._memories, self._strengths = prior, memories, strengths
+        self._prior = prior
         directions = np.asarray(prior.directions, np.float64)
         self._directions = directions.reshape(len(directions), -1)  # (K, O P)
         scaled = directions / np.asarray(prior.noise, np.float64)[:, None]
@@ -86,6 +87,6 @@ class WorldBank:
 
     def copy(self) -> WorldBank:
         """One that goes on from here."""
-        copy = WorldBank(self._prior, self._memories, self._strengths)
-        copy.bank = self.bank.select([0])
-        return copy
+        other = copy.copy(self)
+        other.bank = self.bank.select([0])
+        return other
