@@ -1,8 +1,8 @@
 """online_trainer: learns from what came of the network's predictions, and sends new weights.
 
-Labels are known one horizon later; the readout follows them twenty times a second, the whole network
-now and then, in a thread of its own and as far as the governor lets it. How well the robot's
-predictions do against those of the shipped weights is reported on adaptation_status.
+Labels are known one horizon later; the readout follows them twenty times a second, the whole
+network now and then, in a thread of its own and as far as the governor lets it. How well the
+robot's predictions do against those of the shipped weights is reported on adaptation_status.
 """
 
 import math
