@@ -26,7 +26,7 @@ from liquid_adapt_ros.tools.adaptation.run_stream import run_stream
 from liquid_adapt_ros.tools.adaptation.scores import PHASES, StreamScore, by_phase
 from liquid_adapt_ros.tools.adaptation.streams import Stream, record_stream
 from liquid_adapt_ros.tools.adaptation.suite import ORACLE_SEEDS, Suite
-from liquid_adapt_ros.tools.adaptation.summary import gather
+from liquid_adapt_ros.tools.adaptation.summary import fault_figures, gather
 
 SECONDS = 8.0
 MODELS = share_folder() / "models"
@@ -180,6 +180,19 @@ def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
     assert "camera_bump" in markdown(report)
     draw(report, tmp_path / "report.png")
     assert (tmp_path / "report.png").stat().st_size > 10_000
+
+
+def test_erring_detectors_are_told_by_the_median_and_by_the_worst_seed():
+    runs = [
+        {
+            span: {"adapted_m": 0.01 * ratio, "frozen_m": 0.01}
+            for span in ("fault", "recovered", "all")
+        }
+        for ratio in (0.9, 0.8, 1.2)
+    ]
+    figures = fault_figures(runs)
+    assert figures["fault_worse_than_frozen_percent median"] == pytest.approx(-10.0)
+    assert figures["fault_worse_than_frozen_percent worst_seed"] == pytest.approx(20.0)
 
 
 def write(suite, kind, name, content):
