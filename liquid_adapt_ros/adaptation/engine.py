@@ -255,7 +255,8 @@ class AdaptationEngine:
         if self._pending:
             stamps_ns, fresh = (np.array(column) for column in zip(*self._pending, strict=True))
             self._pending = []
-            self._compare(stamps_ns, fresh)
+            if self._live is not None:
+                self._compare(stamps_ns, fresh)
             for network in self.networks:
                 network.backlog.append((stamps_ns, fresh))
         for network in following:
@@ -355,7 +356,7 @@ class AdaptationEngine:
         """Let the live guard see labels that have come, of samples (N,) and outputs (N, O)."""
         ring = self._ring
         rows, fresh = ring.find_labelled(stamps_ns, fresh)
-        if self._live is None or not len(rows):
+        if not len(rows):
             return
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         learned = ring.predicted[rows, :, 0]

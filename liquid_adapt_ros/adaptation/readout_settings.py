@@ -72,6 +72,9 @@ class ReadoutSettings:
         for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("world_share", "anchor_share", "share_per_sample"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 
     def shares(self, world: WorldPrior | None) -> list[float]:
         """What is dealt out to each estimate of all weight dealt out anew."""

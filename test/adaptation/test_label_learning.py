@@ -102,5 +102,8 @@ def test_pieces_of_a_label_are_put_together(pieces):
 def test_all_weight_is_dealt_out():
     settings = ReadoutSettings(memories=(5.0, 50.0), priors=(1.0, 1.0))
     assert settings.shares(None) == pytest.approx([0.5, 1 / 6, 1 / 6, 1 / 6])
+    for name in ("world_share", "anchor_share", "share_per_sample"):
+        with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\], got 1.1"):
+            ReadoutSettings(**{name: 1.1})
     known = ReadoutSettings().shares(object())
     assert known == pytest.approx([0.25, *[0.0625] * 4, *[0.5 / 3] * 3])
