@@ -63,6 +63,9 @@ class AdaptedNetwork:
         self.phi = np.ones(phi_spec.outputs + 1)
         self._moment = SecondMoment(len(self.phi))
         self._unseen = 0  # newest samples that are not in the moment yet
+        self._unnoted = 0  # newest samples whose predictions are not in the ring yet
+        # The second moment that the readout's prior was made of last, and that prior.
+        self._prior_made_of: tuple[NDArray, NDArray] | None = None
         self._expected_until_ns = _LONG_AGO_NS  # newest sample whose label was ever expected
 
     def use(self, network: Params) -> None:
@@ -73,6 +76,7 @@ class AdaptedNetwork:
     def restart(self, network: Params) -> None:
         """Run these tensors, and forget all corrections of the readout."""
         self.backlog.clear()
+        self.note_predictions()
         self.use(network)
         self.readout.restart(self.anchor)
 
@@ -101,15 +105,19 @@ class AdaptedNetwork:
         """Take a sample; returns whether all is finite."""
         self.phi[:-1], finite = self._stream.step(features, dt_s)
         self._unseen += 1
+        self._unnoted += 1
         return finite
 
-    def predict(self) -> NDArray[np.float64]:
-        """What comes of all estimates, and what each of them says of the newest sample; NaN for
-        those that only another network has."""
-        said = np.full(self._ring.predicted.shape[2:], np.nan)
-        said[0] = self.readout.readout @ self.phi
-        said[1 : 1 + self.readout.estimates] = self.readout.predict(self.phi)
-        return said
+    def note_predictions(self) -> None:
+        """Write into the ring what comes of all estimates, and what each of them says, of the
+        samples since it was done last. To be called before the readout changes."""
+        fresh = min(self._unnoted, len(self._ring))
+        self._unnoted = 0
+        if fresh:
+            phi = self._ring.phi[-fresh:, self._place].astype(np.float64)
+            said = self._ring.predicted[-fresh:, self._place]
+            said[:, 0] = phi @ self.readout.readout.T
+            said[:, 1 : 1 + self.readout.estimates] = self.readout.predict(phi)
 
     def learn_backlog(self) -> tuple[NDArray, NDArray, NDArray, NDArray] | None:
         """Learn what has waited; None: nothing that is still kept.
@@ -153,6 +161,7 @@ class AdaptedNetwork:
         that of what was observed.
         """
         if self._adapts:
+            self.note_predictions()
             labels = self._expected_labels(expected) if expected else None
             self.readout.solve(self._prior(nominal_moment), labels)
 
@@ -162,6 +171,7 @@ class AdaptedNetwork:
         """Solve for the readout again, phi (N, P - 1) being what all the ring's samples are to
         the network now."""
         ring = self._ring
+        self.note_predictions()
         self.backlog.clear()  # what others have learned already counts in the ring
         ring.phi[:, self._place, :-1] = phi
         self._moment = SecondMoment(len(self.phi))
@@ -213,5 +223,9 @@ class AdaptedNetwork:
         )
 
     def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        moment = self.observed_moment.mean if nominal_moment is None else nominal_moment
-        return with_isotropy(moment, self._isotropy)
+        if nominal_moment is None:
+            return with_isotropy(self.observed_moment.mean, self._isotropy)
+        if self._prior_made_of is None or self._prior_made_of[0] is not nominal_moment:
+            prior = with_isotropy(nominal_moment, self._isotropy)
+            self._prior_made_of = nominal_moment, prior
+        return self._prior_made_of[1]

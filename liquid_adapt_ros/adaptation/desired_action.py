@@ -42,29 +42,36 @@ class CommandHistory:
         kept = bisect_left(self._stamps_ns, stamp_ns - self._history_ns)
         del self._stamps_ns[:kept], self._commands[:kept]
 
+    @property
+    def settled_ns(self) -> int | None:
+        """Up to when it is decided which command belongs to a sample; None before the first."""
+        return self._stamps_ns[-1] - self._tolerance_ns if self._stamps_ns else None
+
     def at(self, stamps_ns: ArrayLike) -> NDArray[np.float64]:
-        """Commands (N, size) of samples at `stamps_ns` (N,); NaN where there is none."""
+        """Commands (N, size) of samples at `stamps_ns` (N,), rising; NaN where there is none."""
         wanted = np.asarray(stamps_ns, np.int64)
-        found = np.full((len(wanted), self._size), np.nan)
-        for row, stamp_ns in enumerate(wanted.tolist()):
-            after = bisect_left(self._stamps_ns, stamp_ns)
-            near = [place for place in (after - 1, after) if 0 <= place < len(self._stamps_ns)]
-            nearest = min(
-                near, key=lambda place: abs(stamp_ns - self._stamps_ns[place]), default=None
-            )
-            if nearest is None:
-                continue
-            if abs(stamp_ns - self._stamps_ns[nearest]) <= self._tolerance_ns:
-                found[row] = self._commands[nearest]
-        return found
+        first = bisect_left(self._stamps_ns, wanted[0] - self._tolerance_ns) if len(wanted) else 0
+        near_ns, commands = self._since(first)
+        if not len(near_ns):
+            return np.full((len(wanted), self._size), np.nan)
+        after = near_ns.searchsorted(wanted)
+        # Of the command before and the one after, the nearer, and the earlier of two as near.
+        places = np.clip([after - 1, after], 0, len(near_ns) - 1)
+        apart_ns = np.abs(near_ns[places] - wanted)
+        nearer = apart_ns.argmin(axis=0)
+        columns = np.arange(len(wanted))
+        belongs = apart_ns[nearer, columns] <= self._tolerance_ns
+        return np.where(belongs[:, None], commands[places[nearer, columns]], np.nan)
 
     def newest(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Stamps (N,) and values (N, size) of the commands from `since_ns` on."""
-        first = bisect_left(self._stamps_ns, since_ns)
-        values = np.array(self._commands[first:]).reshape(-1, self._size)
-        return np.array(self._stamps_ns[first:], np.int64), values
+        return self._since(bisect_left(self._stamps_ns, since_ns))
 
     def clear(self) -> None:
         """Forget every command."""
         self._stamps_ns.clear()
         self._commands.clear()
+
+    def _since(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        values = np.array(self._commands[first:]).reshape(-1, self._size)
+        return np.array(self._stamps_ns[first:], np.int64), values

@@ -27,7 +27,7 @@ from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Updat
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.expectations import Expectations
 from liquid_adapt_ros.adaptation.guard import LiveGuard
-from liquid_adapt_ros.adaptation.readout_matrix import READOUT_NAMES, joined
+from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
@@ -114,7 +114,7 @@ class AdaptationEngine:
         self._shipped_readout = joined(self._shipped)
         self._flying = StatefulStream(spec, self._shipped)
         self.flies = self._first = 1 if settings.guard else networks
-        self._pending: list[tuple[int, NDArray[np.bool_]]] = []
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
         self._expectations = Expectations(spec.outputs, settings.expected_s)
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
@@ -161,7 +161,6 @@ class AdaptationEngine:
             usable=usable and finite and not saturated and not self._paused,
             hidden_state=hidden_state,
             phi=[network.phi for network in self.networks],
-            predicted=[network.predict() for network in self.networks],
             flown=(adapted, frozen),
         )
         return Prediction(adapted.astype(np.float64), frozen, finite and flying_finite)
@@ -175,21 +174,35 @@ class AdaptationEngine:
         Raises:
             ValueError: wrong length or infinite.
         """
-        values = np.asarray(target, np.float32)
-        if values.shape != (self.spec.outputs,) or np.isinf(values).any():
+        return self.label_all([stamp_ns], np.asarray(target, np.float32)[None]) > 0
+
+    def label_all(self, stamps_ns: ArrayLike, targets: ArrayLike) -> int:
+        """The same for samples of these stamps (N,), rising, and targets (N, O).
+
+        Returns of how many there was anything to learn.
+
+        Raises:
+            ValueError: wrong shape, infinite, or stamps that do not rise.
+        """
+        stamps_ns, values = np.asarray(stamps_ns, np.int64), np.asarray(targets, np.float32)
+        if values.shape != (*stamps_ns.shape, self.spec.outputs) or np.isinf(values).any():
             raise ValueError(f"a label needs {self.spec.outputs} values without infinities")
-        row = self._ring.find(stamp_ns)
-        if row is None or self._paused or not self._ring.usable[row]:
-            self.counts.labels_unmatched += 1
-            return False
-        stored = self._ring.target[row]
+        if not (stamps_ns[1:] > stamps_ns[:-1]).all():
+            raise ValueError("stamps of labels must rise")
+        ring = self._ring
+        rows, places = ring.find_all(stamps_ns)
+        learnable = ring.usable[rows] & (not self._paused)
+        rows, places = rows[learnable], places[learnable]
+        self.counts.labels_unmatched += len(stamps_ns) - len(rows)
+        stored, values = ring.target[rows], values[places]
         fresh = np.isnan(stored) & ~np.isnan(values)
-        if not fresh.any():
-            return False
-        stored[fresh] = values[fresh]
-        self._pending.append((stamp_ns, fresh))
-        self.counts.labels += 1
-        return True
+        ring.target[rows] = np.where(fresh, values, stored)
+        is_fresh = fresh.any(axis=1)
+        labels = int(np.count_nonzero(is_fresh))
+        if labels:
+            self._pending.append((stamps_ns[places[is_fresh]], fresh[is_fresh]))
+            self.counts.labels += labels
+        return labels
 
     def expect(self, stamps_ns: ArrayLike, targets: ArrayLike) -> None:
         """Say what labels of the newest samples (N,) are likely to be, (N, O); NaN: unknown.
@@ -245,15 +258,25 @@ class AdaptationEngine:
 
     # --- the fast time scale ------------------------------------------------------------------
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the readout may be updated again."""
+        if self._updated_ns is None or self._newest_ns is None:
+            return True
+        elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
+        return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)
+
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
-        if not (self._pending or self._expectations.are_new) or not self._is_due():
+        if not (self._pending or self._expectations.are_new) or not self.is_due:
             return None
         self._updated_ns = self._newest_ns
         self._updates += 1
         following = self._following()
+        for network in self.networks:
+            network.note_predictions()
         if self._pending:
-            stamps_ns, fresh = (np.array(column) for column in zip(*self._pending, strict=True))
+            stamps_ns, fresh = map(np.concatenate, zip(*self._pending, strict=True))
             self._pending = []
             if self._live is not None:
                 self._compare(stamps_ns, fresh)
@@ -339,12 +362,6 @@ class AdaptationEngine:
         self._newest_ns = stamp_ns
         return dt_s
 
-    def _is_due(self) -> bool:
-        if self._updated_ns is None:
-            return True
-        elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
-        return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)
-
     def _following(self) -> list[AdaptedNetwork]:
         """The networks that learn labels now."""
         if self._updates % _SPARE_EVERY == 0:
@@ -381,9 +398,11 @@ class AdaptationEngine:
 
     def _fly(self, kind: str) -> Update:
         """Use what was learned from the next sample on."""
-        tensors = self.params
-        self._flying.swap(tensors)
         if kind == "readout":
-            tensors = {name: tensors[name] for name in READOUT_NAMES}
+            tensors = split(self.networks[self.flies - 1].readout.readout)
+            self._flying.swap_readout(tensors)
+        else:
+            tensors = self.params
+            self._flying.swap(tensors)
         gain = math.nan if kind == "rollback" else 100.0 * self.gain
         return Update(tensors, kind, gain)

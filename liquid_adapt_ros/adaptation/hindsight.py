@@ -135,15 +135,14 @@ class ObjectTrack:
         track = np.zeros(len(now), np.int64)
         if not self._kept:
             return HindsightLabels(position, known, track)
-        stamps = np.array([item.stamp_ns for item in self._kept], np.int64)
-        tracks = np.array([item.track for item in self._kept])
+        stamps, positions, tracks = self._arrays()
         seen = now - round(self.limits.seen_before_s * NANOSECONDS)
         before = np.searchsorted(stamps, seen, "right") - 1
         after = np.searchsorted(stamps, then, "left")
         known = (before >= 0) & (after < len(stamps))
         # Track numbers only rise: equal at both ends means equal in between.
         known[known] = tracks[before[known]] == tracks[after[known]]
-        position[known] = self._interpolate(stamps, then[known], after[known])
+        position[known] = _interpolate(stamps, positions, then[known], after[known])
         track[known] = tracks[after[known]]
         return HindsightLabels(position, known, track)
 
@@ -152,20 +151,15 @@ class ObjectTrack:
         there is none, or the newest detection is suspect."""
         if not self._kept or self._suspect is not None:
             return None
-        last = self._kept[-1]
-        track = [item for item in self._kept if item.track == last.track]
-        span_ns = round(span_s * NANOSECONDS)
-        fresh = [item for item in track if last.stamp_ns - item.stamp_ns <= span_ns]
-        return Followed(
-            track=last.track,
-            begun_ns=track[0].stamp_ns,
-            stamps_ns=np.array([item.stamp_ns for item in fresh], np.int64),
-            positions=np.array([item.position for item in fresh]),
-        )
+        stamps, positions, tracks = self._arrays()
+        begun = int(tracks.searchsorted(tracks[-1]))
+        fresh = max(begun, int(stamps.searchsorted(stamps[-1] - round(span_s * NANOSECONDS))))
+        return Followed(int(tracks[-1]), int(stamps[begun]), stamps[fresh:], positions[fresh:])
 
     def clear(self) -> None:
         """Forget every detection."""
         self._kept: deque[_Detection] = deque()
+        self._kept_arrays: tuple[NDArray, NDArray, NDArray] | None = None
         self._suspect: tuple[int, NDArray[np.float64]] | None = None
         self._last_point: NDArray[np.float64] | None = None
         self._newest_ns: int | None = None
@@ -203,6 +197,7 @@ class ObjectTrack:
         return last.position + velocity * ((stamp_ns - last.stamp_ns) / NANOSECONDS)
 
     def _keep(self, stamp_ns: int, point: NDArray[np.float64]) -> None:
+        self._kept_arrays = None
         self._kept.append(_Detection(stamp_ns, point, self._track))
         while stamp_ns - self._kept[0].stamp_ns > self._history_ns:
             self._kept.popleft()
@@ -252,11 +247,23 @@ class ObjectTrack:
         distance_m = float(np.linalg.norm(point - before))
         return elapsed_s <= self.limits.max_gap_s and distance_m <= reach_m
 
-    def _interpolate(
-        self, stamps: NDArray[np.int64], then: NDArray[np.int64], after: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        positions = np.array([item.position for item in self._kept])
-        before = np.searchsorted(stamps, then, "right") - 1
-        span = np.maximum(stamps[after] - stamps[before], 1)
-        share = ((then - stamps[before]) / span)[:, None]
-        return (1.0 - share) * positions[before] + share * positions[after]
+    def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Stamps (D,), positions (D, 3) and tracks (D,) of what is kept, at least one."""
+        if self._kept_arrays is None:
+            stamps, positions, tracks = zip(
+                *((item.stamp_ns, item.position, item.track) for item in self._kept), strict=True
+            )
+            self._kept_arrays = np.array(stamps, np.int64), np.array(positions), np.array(tracks)
+        return self._kept_arrays
+
+
+def _interpolate(
+    stamps: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    then: NDArray[np.int64],
+    after: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    before = np.searchsorted(stamps, then, "right") - 1
+    span = np.maximum(stamps[after] - stamps[before], 1)
+    share = ((then - stamps[before]) / span)[:, None]
+    return (1.0 - share) * positions[before] + share * positions[after]

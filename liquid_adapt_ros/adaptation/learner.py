@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from liquid_adapt_ros.adaptation.desired_action import CommandHistory
 from liquid_adapt_ros.adaptation.detector_judge import DetectorJudge, JudgedLabel, JudgeLimits
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
-from liquid_adapt_ros.adaptation.engine_results import Prediction
+from liquid_adapt_ros.adaptation.engine_results import Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.expected_position import BaseMotion, SteadyMotion
 from liquid_adapt_ros.adaptation.hindsight import Followed, ObjectTrack, TrackLimits
@@ -106,7 +106,6 @@ class OnlineLearner:
         self._judge = DetectorJudge(settings.judge)
         joints = spec.layout.joint_velocity
         tolerance_s = settings.command_tolerance_s
-        self._tolerance_ns = round(tolerance_s * NANOSECONDS)
         self._joint_commands = CommandHistory(joints + 1, tolerance_s, history_s)
         self._base_commands = CommandHistory(spec.layout.base, tolerance_s, history_s)
         self._newest_ns: int | None = None
@@ -160,12 +159,17 @@ class OnlineLearner:
         labels = self._track.labels(settled, self._spec.horizon_s)
         followed = self._track.newest(_FOLLOWED_S)
         motion = self._motion_of(followed) if followed is not None else None
+        believed: list[JudgedLabel] = []
         for index in np.flatnonzero(labels.known):
             track = int(labels.track[index])
             its_motion = motion if followed is not None and followed.track == track else None
             label = self._judged(settled[index], track, labels.position[index], its_motion)
-            for item in self._judge.take(label):
-                self._label([item.stamp_ns], self._position_outputs, item.position[None])
+            believed += self._judge.take(label)
+        if believed:
+            stamps, positions = zip(
+                *((item.stamp_ns, item.position) for item in believed), strict=True
+            )
+            self._label(stamps, self._position_outputs, np.array(positions))
         self._expect(followed, motion)
         self.score.settle(self._track)
 
@@ -179,10 +183,7 @@ class OnlineLearner:
         """
         if not self._has_begun(stamp_ns):
             return
-        self._joint_commands.observe(stamp_ns, np.append(joint_velocity, gripper))
-        stamps = _taken_until(self._unmoved, stamp_ns - self._tolerance_ns)
-        commands = self._joint_commands.at(stamps)
-        self._label(stamps, self._joint_outputs, commands)
+        self._joint_commands.observe(stamp_ns, [*joint_velocity, gripper])
 
     def observe_base_command(self, stamp_ns: int, linear_m_s: float, angular_rad_s: float) -> None:
         """Take the planner's base velocity.
@@ -193,8 +194,19 @@ class OnlineLearner:
         if not self._has_begun(stamp_ns):
             return
         self._base_commands.observe(stamp_ns, [linear_m_s, angular_rad_s])
-        stamps = _taken_until(self._undriven, stamp_ns - self._tolerance_ns)
-        self._label(stamps, self._base_outputs, self._base_commands.at(stamps))
+
+    def update(self) -> Update | None:
+        """Let the readout follow what is known by now, if it is time to; as of the engine."""
+        if self.engine.is_due:
+            for waiting, commands, outputs in (
+                (self._unmoved, self._joint_commands, self._joint_outputs),
+                (self._undriven, self._base_commands, self._base_outputs),
+            ):
+                settled_ns = commands.settled_ns
+                if settled_ns is not None:
+                    stamps = _taken_until(waiting, settled_ns)
+                    self._label(stamps, outputs, commands.at(stamps))
+        return self.engine.update()
 
     def forget(self) -> None:
         """Start over, as after a jump of the clock; weights and total score stay."""
@@ -280,8 +292,7 @@ class OnlineLearner:
         """Give the engine labels of some of the outputs, in physical units (N, size)."""
         target = np.full((len(values), self._spec.outputs), np.nan)
         target[:, part] = (values - self._mean[part]) / self._scale[part]
-        for stamp_ns, row in zip(stamps_ns, target, strict=True):
-            self.engine.label(stamp_ns, row)
+        self.engine.label_all(stamps_ns, target)
 
 
 def _taken_until(waiting: deque[int], stamp_ns: int) -> list[int]:

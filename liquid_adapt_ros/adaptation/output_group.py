@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,7 +55,7 @@ class OutputGroup:
             shares, len(outputs), settings.share_per_sample, settings.loss_max
         )
         self.variance = np.full(len(outputs), settings.noise_floor**2)
-        self.usual: deque[Array] = deque(maxlen=settings.gate_memory)
+        self.usual = np.empty((0, len(outputs)))  # errors of the newest labels, without sign
         self.quiet = np.full(len(outputs), settings.noise_floor)
 
     def state(self, name: str) -> Array:
@@ -70,7 +70,7 @@ class OutputGroup:
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
         group.mixture = self.mixture.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
-        group.usual.extend(row[places] for row in self.usual)
+        group.usual = self.usual[:, places]
         return group
 
     def learn(
@@ -84,9 +84,10 @@ class OutputGroup:
         """
         error = target[:, None] - predicted
         mixed = np.einsum("ko,nko->no", self.mixture.weights, error)
-        self.usual.extend(np.abs(mixed))
-        usual = np.median(np.array(self.usual), axis=0)
-        trust = self._trust(np.abs(mixed), usual)
+        off = np.abs(mixed)
+        self.usual = np.concatenate([self.usual, off])[-self._settings.gate_memory :]
+        usual = _median(self.usual)
+        trust = self._trust(off, usual)
         squared = _mean_square(error, trust * independent)
         samples = float(np.sum(independent))
         self._learn_variance(squared.min(axis=0), samples)
@@ -109,7 +110,9 @@ class OutputGroup:
         self, phi: Array, target: Array, residual: Array, predicted: Array, independent: Array
     ) -> OutputGroup:
         """A copy that has learned labels that are expected; arguments as of `learn`."""
-        learned = self.select(self.outputs)
+        learned = copy.copy(self)
+        learned.offset, learned.bank = self.offset.copy(), self.bank.copy()
+        learned.mixture = copy.copy(self.mixture)
         learned.teach(phi, residual, np.zeros(len(phi)), independent)  # the past does not age
         error = target[:, None] - predicted
         squared = _mean_square(error, independent)
@@ -138,6 +141,13 @@ class OutputGroup:
         kept = np.exp(-samples / self._settings.variance_memory)
         self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
         return jumped
+
+
+def _median(rows: Array) -> Array:
+    """Of each column of (N, O); np.median takes five times as long for so few."""
+    rows = np.sort(rows, axis=0)
+    count = len(rows)
+    return 0.5 * (rows[(count - 1) // 2] + rows[count // 2])
 
 
 def _mean_square(error: Array, weight: Array) -> Array:

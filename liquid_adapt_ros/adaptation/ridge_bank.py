@@ -14,6 +14,7 @@ exceed (kappa_k S)^-1, however long nothing excites it, and D_k goes back to 0 a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,10 +45,7 @@ class RidgeBank:
     ):
         self._memories = np.asarray(memories, np.float64)
         self._strengths = np.asarray(prior_strengths, np.float64)
-        experts = len(self._memories)
-        self._sums = np.zeros((experts, features, features + outputs))
-        self.information = self._sums[:, :, :features]
-        self.cross = self._sums[:, :, features:]
+        self._keep(np.zeros((len(self._memories), features, features + outputs)))
 
     def learn(self, phi: Array, residual: Array, weight: Array) -> None:
         """Take N labelled samples, oldest first.
@@ -75,9 +73,20 @@ class RidgeBank:
         """Let everything seen so far count only `kept` times as much, (K, 1, 1) or all alike."""
         self._sums *= kept
 
+    def copy(self) -> RidgeBank:
+        """One that goes on from here."""
+        bank = copy.copy(self)
+        bank._keep(self._sums.copy())
+        return bank
+
     def select(self, outputs: Sequence[int]) -> RidgeBank:
         """A copy for some of the outputs only."""
         bank = RidgeBank(self._memories, self._strengths, self.information.shape[1], len(outputs))
         bank.information[:] = self.information
         bank.cross[:] = self.cross[:, :, outputs]
         return bank
+
+    def _keep(self, sums: Array) -> None:
+        features = sums.shape[1]
+        self._sums = sums
+        self.information, self.cross = sums[:, :, :features], sums[:, :, features:]

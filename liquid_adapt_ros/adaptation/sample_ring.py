@@ -21,7 +21,8 @@ class SampleRing:
         features: (N, F). usable: (N,) whether a learner may use the sample.
         hidden_state: (N, H) the newest network's state just before the sample.
         phi: (N, K, P) what the readout of each network read, 1 at the end.
-        predicted: (N, K, E, O) what came of each network's readouts, and what each of them said.
+        predicted: (N, K, E, O) what came of each network's readouts, and what each of them said;
+            NaN where it has not been noted.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
         target: (N, O) labels; NaN where not known.
         trust: (N, O) how much a label counts, 0 to 1.
@@ -83,7 +84,7 @@ class SampleRing:
         return self._columns[name][self._start : self._end]
 
     def append(self, **row: object) -> None:
-        """Add the newest sample: every column but target and trust, by name.
+        """Add the newest sample: every column but predicted, target and trust, by name.
 
         Raises ValueError unless its stamp is newer than the newest one.
         """
@@ -95,6 +96,7 @@ class SampleRing:
             self._move_to_front()
         for name, value in row.items():
             self._columns[name][self._end] = value
+        self._columns["predicted"][self._end] = np.nan
         self._columns["target"][self._end] = np.nan
         self._columns["trust"][self._end] = 0.0
         self._end += 1

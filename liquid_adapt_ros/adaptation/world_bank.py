@@ -88,5 +88,5 @@ class WorldBank:
     def copy(self) -> WorldBank:
         """One that goes on from here."""
         other = copy.copy(self)
-        other.bank = self.bank.select([0])
+        other.bank = self.bank.copy()
         return other

@@ -62,6 +62,14 @@ class StatefulStream:
         """
         self._step = self._step_of(params)
 
+    def swap_readout(self, params: Mapping[str, np.ndarray]) -> None:
+        """Use another readout (readout.weight and readout.bias) from the next step on.
+
+        Only for one that makes its own steps, and not beside a step in another thread. Raises
+        ValueError where it does not fit.
+        """
+        self._step.set_readout(params["readout.weight"], params["readout.bias"])
+
     def step(self, features: np.ndarray, dt_s: float) -> tuple[np.ndarray, bool]:
         """Advance by one sample; return the outputs (O,) and whether all numbers are finite.
 

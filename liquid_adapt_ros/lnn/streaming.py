@@ -41,6 +41,13 @@ class StreamingStep:
         self._check_step = spec.check_step
         self._outputs = np.empty(spec.outputs, self.dtype)
 
+    def set_readout(self, weight: np.ndarray, bias: np.ndarray) -> None:
+        """Use another readout, (O, P) and (O,) of the weights' dtype, from the next call on.
+
+        Raises ValueError for other sizes.
+        """
+        self._stream.set_readout(np.ascontiguousarray(weight), np.ascontiguousarray(bias))
+
     def __call__(
         self, hidden_state: np.ndarray, features: np.ndarray, dt_s: float, steps: int = 1
     ) -> tuple[np.ndarray, bool]:

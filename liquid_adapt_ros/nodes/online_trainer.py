@@ -242,7 +242,7 @@ class OnlineTrainer(ManagedNode):
         """Let the readout follow the labels that have come, and send what comes of it."""
         if not self._line_is_ready():
             return
-        update = self._engine.update()
+        update = self._learner.update()
         if update is not None:
             self._send(update)
 

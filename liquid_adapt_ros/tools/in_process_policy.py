@@ -67,6 +67,6 @@ class InProcessPolicy:
         if tick.detection is not None:
             detected_ns = round(tick.detection.stamp_s * NANOSECONDS)
             learner.observe_object(detected_ns, tick.detection.position)
-        learner.engine.update()
+        learner.update()
         if self._ticks % _TRAINING_PERIOD_TICKS == 0:
             train(learner.engine)

@@ -156,6 +156,7 @@ class PyStream {
     features_ = static_cast<int>(input.size() / rows);
     outputs_ = static_cast<int>(readout_bias.size());
     const py::ssize_t head = head_bias ? head_bias->size() : 0;
+    read_ = static_cast<int>(head ? head : hidden_);
     require("head", head, head_input && head_hidden);
     const NetworkWeights<Real> network{
         features_,
@@ -166,7 +167,7 @@ class PyStream {
         read("head_input", head_input, head * features_),
         head_bias ? head_bias->data() : nullptr,
         read("head_hidden", head_hidden, head * hidden_),
-        read("readout", readout, outputs_ * (head ? head : hidden_)),
+        read("readout", readout, outputs_ * read_),
         readout_bias.data()};
     stream_ = make_stream<Real>(shape,
                                 weights_of<Real>(shape, recurrent, output, output_bias, decay,
@@ -181,8 +182,13 @@ class PyStream {
                          write("state", state, hidden_), write("outputs", outputs, outputs_));
   }
 
+  void set_readout(const Array<Real>& weight, const Array<Real>& bias) {
+    stream_->set_readout(read("readout", weight, outputs_ * read_),
+                         read("readout_bias", bias, outputs_));
+  }
+
  private:
-  int hidden_, features_ = 0, outputs_ = 0;
+  int hidden_, features_ = 0, outputs_ = 0, read_ = 0;
   std::unique_ptr<Stream<Real>> stream_;
 };
 
@@ -232,7 +238,9 @@ void bind(py::module_& module, const std::string& suffix) {
            py::arg("head_bias") = none, py::arg("head_hidden") = none, py::arg("readout"),
            py::arg("readout_bias"))
       .def("step", &PyStream<Real>::step, py::arg("features").noconvert(), py::arg("dt"),
-           py::arg("steps"), py::arg("state").noconvert(), py::arg("outputs").noconvert());
+           py::arg("steps"), py::arg("state").noconvert(), py::arg("outputs").noconvert())
+      .def("set_readout", &PyStream<Real>::set_readout, py::arg("weight").noconvert(),
+           py::arg("bias").noconvert());
 }
 
 Shape shape_of(const std::string& cell, const std::string& solver, int hidden, int backbone,

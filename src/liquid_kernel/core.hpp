@@ -107,6 +107,8 @@ class Stream {
   // Advances state (hidden) by dt [s] under features held over it, writes outputs (outputs).
   // Where any of the new numbers is not finite the state stays as it was; returns whether all were.
   virtual bool step(const Real* features, Real dt, int steps, Real* state, Real* outputs) = 0;
+  // weight: (outputs, head or hidden), bias: (outputs); from the next step on.
+  virtual void set_readout(const Real* weight, const Real* bias) = 0;
 };
 
 template <class Real>

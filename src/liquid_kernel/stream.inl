@@ -24,17 +24,22 @@ class NetworkStream final : public Stream<Real> {
     for (int unit = 0; unit < head_; ++unit)
       for (int i = 0; i < shape.hidden; ++i)
         head_hidden_.at(i)[unit] = network.head_hidden[unit * shape.hidden + i];
-    readout_.resize(read, padded(network.outputs));
-    readout_bias_.resize(padded(network.outputs));
-    for (int unit = 0; unit < network.outputs; ++unit) {
-      readout_bias_.data()[unit] = network.readout_bias[unit];
-      for (int i = 0; i < read; ++i) readout_.at(i)[unit] = network.readout[unit * read + i];
-    }
     outputs_ = network.outputs;
+    readout_.resize(read, padded(outputs_));
+    readout_bias_.resize(padded(outputs_));
+    set_readout(network.readout, network.readout_bias);
     drive_.resize(layer_row + head_row);
     states_.resize(2 * static_cast<std::size_t>(shape.state_row()));
     phi_.resize(head_row);
     result_.resize(padded(outputs_));
+  }
+
+  void set_readout(const Real* weight, const Real* bias) override {
+    for (int unit = 0; unit < outputs_; ++unit) {
+      readout_bias_.data()[unit] = bias[unit];
+      for (int i = 0; i < readout_.in; ++i)
+        readout_.at(i)[unit] = weight[static_cast<std::size_t>(unit) * readout_.in + i];
+    }
   }
 
   bool step(const Real* features, Real dt, int steps, Real* state, Real* outputs) override {

@@ -8,18 +8,24 @@ from liquid_adapt_ros.adaptation.desired_action import CommandHistory
 STEP_NS = 10_000_000
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(-30, 1300))
-def test_nearest_command_within_tolerance_is_found(steps, wanted_ms):
-    stamps_ms = np.cumsum(steps)
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=30),
+    st.sets(st.integers(-30, 1300), max_size=20),
+)
+def test_nearest_commands_within_tolerance_are_found(steps, wanted):
+    stamps_ms, wanted_ms = np.cumsum(steps), np.array(sorted(wanted), np.int64)
     history = CommandHistory(size=1, tolerance_s=0.006, history_s=60.0)
     for stamp_ms in stamps_ms:
         history.observe(int(stamp_ms) * 1_000_000, [float(stamp_ms)])
-    found = history.at([wanted_ms * 1_000_000])[0, 0]
-    distance = np.abs(stamps_ms - wanted_ms)
-    if distance.min() <= 6:
-        assert abs(found - wanted_ms) == distance.min()
-    else:
-        assert np.isnan(found)
+    assert history.settled_ns == (stamps_ms[-1] - 6) * 1_000_000
+    found = history.at(wanted_ms * 1_000_000)
+    assert found.shape == (len(wanted), 1)
+    for value, at_ms in zip(found[:, 0], wanted_ms, strict=True):
+        distance = np.abs(stamps_ms - at_ms)
+        if distance.min() <= 6:
+            assert abs(value - at_ms) == distance.min()
+        else:
+            assert np.isnan(value)
 
 
 def test_values_that_the_planner_left_open_stay_open():
@@ -42,6 +48,7 @@ def test_bad_command_is_refused():
 def test_without_commands_everything_is_open():
     history = CommandHistory(size=2, tolerance_s=0.006, history_s=1.0)
     assert np.isnan(history.at([0, STEP_NS])).all()
+    assert history.settled_ns is None
 
 
 def test_old_commands_are_forgotten():

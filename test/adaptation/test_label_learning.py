@@ -68,6 +68,7 @@ def test_estimates_are_compared_by_what_they_say_when_a_label_is_first_expected(
     follow(learner, made_up, delay=0)
     network, ring = learner.networks[0], learner._ring
     row = len(ring) - 30
+    network.note_predictions()
     ring.target[row:], stamps = np.nan, ring.stamp_ns[row:].copy()
     before = ring.predicted[row:, 0].copy()
     network.readout._readouts[1:] += 0.1  # what they know now that they did not know then
@@ -77,6 +78,51 @@ def test_estimates_are_compared_by_what_they_say_when_a_label_is_first_expected(
         learner.solve_readouts()
     np.testing.assert_allclose(ring.predicted[row:, 0, 1:], now, atol=1e-6)  # kept in float32
     np.testing.assert_array_equal(ring.predicted[row:, 0, 0], before[:, 0])
+
+
+def test_what_estimates_are_judged_by_is_what_they_had_said_before_the_label():
+    made_up = stream(4.0, seed=23, change_s=2.0)
+    learner = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None, guard=None))
+    follow(learner, made_up, delay=10)
+    learner.networks[0].note_predictions()
+    ring = learner._ring
+    assert not np.isnan(ring.predicted).any()
+    # The mixture flew all the time, so what was said is known; its first estimate is the anchor.
+    np.testing.assert_allclose(ring.predicted[:, 0, 0], ring.flown[:, 0], atol=1e-5)
+    np.testing.assert_allclose(ring.predicted[:, 0, 1], ring.flown[:, 1], atol=1e-5)
+    assert np.abs(ring.flown[:, 0] - ring.flown[:, 1]).max() > 0.1
+
+
+def test_labels_given_together_are_learned_as_one_by_one():
+    made_up = stream(3.0, seed=24, change_s=1.0)
+    one_by_one, together = (AdaptationEngine(SPEC, PARAMS) for _ in range(2))
+    for first in range(0, len(made_up.stamp_ns), 20):
+        rows = slice(first, first + 20)
+        for engine in (one_by_one, together):
+            for stamp_ns, features in zip(
+                made_up.stamp_ns[rows], made_up.features[rows], strict=True
+            ):
+                engine.observe(int(stamp_ns), features)
+        target = made_up.target[rows].copy()
+        target[::3] = np.nan
+        for stamp_ns, row in zip(made_up.stamp_ns[rows], target, strict=True):
+            one_by_one.label(int(stamp_ns), row)
+        learned = together.label_all(made_up.stamp_ns[rows], target)
+        assert learned == (~np.isnan(target[:, 0])).sum()
+        assert together.label_all(made_up.stamp_ns[rows], target) == 0  # known already
+        for engine in (one_by_one, together):
+            engine.update()
+    assert one_by_one.counts == together.counts
+    readouts = [engine.networks[0].readout.readout for engine in (one_by_one, together)]
+    np.testing.assert_array_equal(*readouts)
+
+
+def test_labels_given_together_must_rise():
+    engine = AdaptationEngine(SPEC, PARAMS)
+    with pytest.raises(ValueError, match="must rise"):
+        engine.label_all([STEP_NS, STEP_NS], np.zeros((2, SPEC.outputs)))
+    with pytest.raises(ValueError, match="needs 3 values"):
+        engine.label_all([0, STEP_NS], np.zeros((2, 2)))
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), max_size=30))

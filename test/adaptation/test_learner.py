@@ -110,6 +110,7 @@ def test_labels_are_normalised_and_commands_belong_to_their_sample():
         if tick.stamp_ns >= 1_000_000_000:
             robot.learner.observe_joint_command(tick.stamp_ns, velocity, np.nan)
             robot.learner.observe_base_command(tick.stamp_ns, 0.2, -0.1)
+    robot.learner.update()  # labels from commands wait for it
     physical = known_targets(robot)
     # A command may come up to the tolerance after its sample: the newest is still open.
     commanded = slice(100, 199)

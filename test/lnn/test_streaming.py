@@ -62,6 +62,25 @@ def test_step_is_not_touched_by_later_changes_of_the_arrays_it_was_built_from():
     np.testing.assert_array_equal(streaming(hidden_state[0], features[0, 0], 0.01)[0], before)
 
 
+@pytest.mark.parametrize("head", [0, 8])
+def test_another_readout_is_the_only_thing_that_changes(head):
+    spec = small_spec("liquid_ode", "rk4", head=head)
+    params, others = (random_params(spec, seed) for seed in (9, 11))
+    hidden_state, features = random_window(spec, 1, 1, seed=10)
+    names = ("readout.weight", "readout.bias")
+    changed = params | {name: others[name] for name in names}
+    streaming = StreamingStep(spec, params)
+    streaming.set_readout(*(others[name] for name in names))
+    state, same = hidden_state[0].copy(), hidden_state[0].copy()
+    output, _ = streaming(state, features[0, 0], 0.01)
+    np.testing.assert_array_equal(
+        output, StreamingStep(spec, changed)(same, features[0, 0], 0.01)[0]
+    )
+    np.testing.assert_array_equal(state, same)
+    with pytest.raises(ValueError, match="readout has"):
+        streaming.set_readout(others["readout.weight"][:-1], others["readout.bias"])
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("cell, solver", [("liquid_ode", "rk4"), ("cfc", "closed_form")])
 def test_input_that_is_not_finite_is_told_and_leaves_the_state(cell, solver, bad):

@@ -63,7 +63,7 @@ def run_stream(
         for detected_ns, position in detections.get(tick, ()):
             learner.observe_object(detected_ns, position)
             waiting.append(tick)
-        changed = engine.update() is not None
+        changed = learner.update() is not None
         if engine.settings.training is not None and tick % training_ticks == training_ticks - 1:
             training_begun_s = time.thread_time()
             changed |= train(engine)
