@@ -26,7 +26,7 @@ from liquid_adapt_ros.tools.adaptation.run_stream import run_stream
 from liquid_adapt_ros.tools.adaptation.scores import PHASES, StreamScore, by_phase
 from liquid_adapt_ros.tools.adaptation.streams import Stream, record_stream
 from liquid_adapt_ros.tools.adaptation.suite import ORACLE_SEEDS, Suite
-from liquid_adapt_ros.tools.adaptation.summary import fault_figures, gather
+from liquid_adapt_ros.tools.adaptation.summary import FULL, fault_figures, gather
 
 SECONDS = 8.0
 MODELS = share_folder() / "models"
@@ -92,8 +92,9 @@ def test_every_method_sees_the_frozen_network_alike(recorded):
         # Before the first label nothing can have been learned.
         np.testing.assert_allclose(trace.adapted[:5], expected[:5], atol=1e-5)
         assert len(trace.adapted) == len(stream)
-    assert trace.updates > 50
-    assert 0.0 <= np.median(trace.delay_s) <= 0.11
+        if method == FULL:
+            assert trace.updates > 50
+            assert 0.0 <= np.median(trace.delay_s) <= 0.11
 
 
 def test_what_is_said_to_a_sample_does_not_depend_on_what_comes_later(recorded):
@@ -176,8 +177,21 @@ def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
     assert summary["cost_where_nothing_changed_percent"]["worst_seed"] == pytest.approx(-75.0)
     assert summary["picks"]["camera_bump"]["adapted"] == pytest.approx(0.9)
     assert summary["picks"]["camera_bump"]["frozen_by_policy"] == pytest.approx(0.2)
+    assert report["ways"]["readout"] == pytest.approx(
+        {
+            "fall_percent 0-5 s": 50.0,
+            "fall_percent 5-30 s": 50.0,
+            "fall_percent 30-60 s": 50.0,
+            "cost_where_nothing_changed_percent": -50.0,
+            "of_before return 0-5 s": 2.0,  # 20 mm after the bump, 10 mm before it
+            "of_before after": 2.0,
+            "share_of_a_core_percent": 5.0,
+        }
+    )
     json.dumps(report)
-    assert "camera_bump" in markdown(report)
+    text = markdown(report)
+    assert "camera_bump" in text
+    assert "| readout | 50 | 50 | 50 | -50 | 2 | 2 | 5 |" in text
     draw(report, tmp_path / "report.png")
     assert (tmp_path / "report.png").stat().st_size > 10_000
 

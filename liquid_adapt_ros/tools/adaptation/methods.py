@@ -39,13 +39,19 @@ USUAL: dict[str, EngineSettings] = {
     "both_no_replay": replace(ENGINE, training=_NO_ELASTICITY, windows=_NO_STORE),
     "both_no_guard": replace(ENGINE, guard=None),
 }
-# Replay and EWC apart, and without what is known of worlds: only where they are asked for.
+# What holds old knowledge shows where nothing else does: the trained network by itself, every
+# candidate in use.
+_TRAINED = replace(ENGINE, readout=None, guard=None)
+
+# Only where they are asked for.
 METHODS = USUAL | {
     "both_no_worlds": replace(
         ENGINE, readout=replace(ENGINE.readout, world_memories=(), world_priors=())
     ),
-    "both_replay_only": replace(ENGINE, training=_NO_ELASTICITY),
-    "both_ewc_only": replace(ENGINE, windows=_NO_STORE),
+    "trained": _TRAINED,
+    "trained_replay_only": replace(_TRAINED, training=_NO_ELASTICITY),
+    "trained_ewc_only": replace(_TRAINED, windows=_NO_STORE),
+    "trained_nothing_held": replace(_TRAINED, training=_NO_ELASTICITY, windows=_NO_STORE),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from liquid_adapt_ros.tools.adaptation.summary import fall_percent, position, rise
+from liquid_adapt_ros.tools.adaptation.summary import FALLS, fall_percent, position, rise
 
 _PHASES = ("before", "0-5 s", "5-30 s", "30-60 s", "return 0-5 s", "after")
 
@@ -20,6 +20,11 @@ def markdown(report: dict[str, Any]) -> str:
         "true position 0.3 s ahead, predicted before its label was known.\n",
         "## Summary\n",
         _summary(report["summary"]),
+        "## Ways of learning\n",
+        "Fall of the position error against the frozen network and error against before the "
+        "change: median over the disturbances; cost: worst seed of the episodes in which nothing "
+        "changes; share of a core: median over all.\n",
+        _ways(report["ways"]),
         "## Fall of the position error against the frozen network, median over seeds\n",
         _falls(report["disturbances"]),
         "## Position error in mm: median over seeds (smallest - largest)\n",
@@ -49,6 +54,13 @@ def _summary(summary: dict[str, Any]) -> str:
     return _table(["figure", "of", "value"], rows)
 
 
+def _ways(ways: dict[str, dict[str, float]]) -> str:
+    header = ["way", *next(iter(ways.values()))]
+    return _table(
+        header, [[name, *(f"{value:.3g}" for value in way.values())] for name, way in ways.items()]
+    )
+
+
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
@@ -63,7 +75,7 @@ def _falls(disturbances: dict[str, Any]) -> str:
         for method in methods:
             falls = [
                 f"{fall_percent(item, method, phase):.0f}" if method in item else "-"
-                for phase in ("0-5 s", "5-30 s", "30-60 s")
+                for phase in FALLS
             ]
             row.append(" / ".join(falls))
         rows.append(row)

@@ -12,6 +12,8 @@ from liquid_adapt_ros.tools.adaptation.scores import PHASES
 from liquid_adapt_ros.tools.adaptation.suite import NOTHING, Suite
 
 FULL = "both"
+# When learning has to show what it is worth.
+FALLS = ("0-5 s", "5-30 s", "30-60 s")
 # A disturbance matters that raises the frozen network's error by half.
 RAISED = 1.5
 ERRORS = ("position_rmse_m", "joint_velocity_rmse_rad_s")
@@ -47,6 +49,7 @@ def gather(suite: Suite) -> dict[str, Any]:
         report["erring_detectors"] = {
             fault: suite.results("faults", fault, suite.split.seeds) for fault in FAULTS
         }
+    report["ways"] = {method: _way(report["disturbances"], method) for method in suite.methods}
     report["summary"] = _summary(report)
     return report
 
@@ -105,7 +108,7 @@ def _summary(report: dict[str, Any]) -> dict[str, Any]:
         return [value(methods) for methods in items.values()]
 
     summary: dict[str, Any] = {"raised_by_half": sorted(raised)}
-    for phase in ("0-5 s", "5-30 s", "30-60 s"):
+    for phase in FALLS:
         falls = over(changed, lambda item, phase=phase: fall_percent(item, FULL, phase))
         worst = over(raised, lambda item, phase=phase: fall_percent(item, FULL, phase))
         summary[f"fall_percent {phase}"] = {
@@ -125,18 +128,19 @@ def _summary(report: dict[str, Any]) -> dict[str, Any]:
             "median_over_those_that_raise_it": float(np.median(left)),
             "worst": float(np.max(left)),
         }
-    quiet = everything[NOTHING]
-    cost = position(quiet, FULL, "disturbed") / position(quiet, "frozen", "disturbed") - 1.0
+    cost = _cost_percent(everything, FULL)
     summary["cost_where_nothing_changed_percent"] = {
-        "median": float(100.0 * np.median(cost)),
-        "worst_seed": float(100.0 * np.max(cost)),
+        "median": float(np.median(cost)),
+        "worst_seed": float(np.max(cost)),
     }
     for key, phase in (
         ("return 0-5 s", "return 0-5 s"),
         ("after 60 s of something else", "after"),
     ):
         summary[f"nominal_error {key}"] = {
-            "of_before": float(np.median(over(changed, lambda i, p=phase: _of_before(i, p)))),
+            "of_before": float(
+                np.median(over(changed, lambda i, p=phase: _of_before(i, FULL, p)))
+            ),
             "of_frozen": float(np.median(over(changed, lambda i, p=phase: _of_frozen(i, p)))),
             "worst_of_frozen": float(np.max(over(changed, lambda i, p=phase: _of_frozen(i, p)))),
         }
@@ -155,8 +159,35 @@ def _summary(report: dict[str, Any]) -> dict[str, Any]:
     return summary
 
 
-def _of_before(methods: dict[str, Any], phase: str) -> float:
-    ratio = position(methods, FULL, phase) / position(methods, FULL, "before")
+def _way(everything: dict[str, Any], method: str) -> dict[str, float]:
+    """A way of learning in a few figures: medians over the disturbances, and the worst of the
+    seeds where nothing changes."""
+    changed = [item for name, item in everything.items() if name != NOTHING]
+    way = {
+        f"fall_percent {phase}": float(
+            np.median([fall_percent(item, method, phase) for item in changed])
+        )
+        for phase in FALLS
+    }
+    way["cost_where_nothing_changed_percent"] = float(np.max(_cost_percent(everything, method)))
+    for phase in ("return 0-5 s", "after"):
+        way[f"of_before {phase}"] = float(
+            np.median([_of_before(item, method, phase) for item in changed])
+        )
+    shares = [share for item in everything.values() for share in item[method]["engine_share"]]
+    way["share_of_a_core_percent"] = float(100.0 * np.median(shares))
+    return way
+
+
+def _cost_percent(everything: dict[str, Any], method: str) -> np.ndarray:
+    """How much learning adds to the error of each seed where nothing changes, (seeds,) [%]."""
+    quiet = everything[NOTHING]
+    ratio = position(quiet, method, "disturbed") / position(quiet, "frozen", "disturbed")
+    return 100.0 * (ratio - 1.0)
+
+
+def _of_before(methods: dict[str, Any], method: str, phase: str) -> float:
+    ratio = position(methods, method, phase) / position(methods, method, "before")
     return float(np.nanmedian(ratio))
 
 

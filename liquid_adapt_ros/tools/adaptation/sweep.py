@@ -99,8 +99,9 @@ _ENGINE = ("learner", "engine")
 PARAMETERS = (
     Turned("readout_memories", (*_ENGINE, "readout", "memories"), (0.25, 0.5, 1.0, 4.0)),
     Turned("readout_priors", (*_ENGINE, "readout", "priors"), (0.25, 1.0, 4.0)),
-    Turned("learning_rate", (*_ENGINE, "training", "learning_rate"), (0.25, 1.0, 4.0)),
-    Turned("nominal_margin", (*_ENGINE, "guard", "nominal_margin"), (0.1, 1.0, 10.0)),
+    Turned("world_memories", (*_ENGINE, "readout", "world_memories"), (0.25, 1.0, 4.0)),
+    Turned("world_priors", (*_ENGINE, "readout", "world_priors"), (0.25, 1.0, 4.0)),
+    Turned("update_period_s", (*_ENGINE, "update_period_s"), (0.4, 1.0, 2.0, 4.0)),
     Turned("period_s", ("training_period_s",), (0.5, 1.0, 4.0)),
 )
 
