@@ -3,14 +3,16 @@
 Most changes of the world show while an object is followed: the network's error grows from label
 to label. Where it is the detector that has slipped, all labels of the next object, or of one that
 seems to have jumped, are off at once, and otherwise than where the last object began, and objects
-move as before: a slip does not change their speed. Such labels are refused until the error is back
-to where it was. If it lasts for longer than a slip would, it is the world that has changed, and
-may go on changing. What the shipped network agrees with is always believed: it can't have learned
-it from the detector.
+move as before: a slip does not change their speed. Nor does it change how old the pictures are
+that the network sees: where they come later than before, it is the network that is off. Suspicious
+labels are refused until the error is back to where it was. If it lasts for longer than a slip
+would, it is the world that has changed, and may go on changing. What the shipped network agrees
+with is always believed: it can't have learned it from the detector.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ class JudgeLimits:
             the last object began; while labels are refused, by half of this [m].
         other_speed_m_s: nothing is suspicious where the velocity of objects has changed by more
             than this [m/s].
+        other_camera_age_s: or the age of the pictures by more than this [s].
         distrust_s: how long suspicious labels are refused [s].
         trust_s: how long after that nothing is suspicious: it was the world that had changed [s].
     """
@@ -48,6 +51,7 @@ class JudgeLimits:
     usual_s: float = 1.0
     surprise_m: float = 0.03
     other_speed_m_s: float = 0.1
+    other_camera_age_s: float = 0.05
     distrust_s: float = 6.0
     trust_s: float = 30.0
 
@@ -63,6 +67,7 @@ class JudgedLabel:
         adapted, frozen: (3,) what the two networks had predicted [m].
         velocity: (3,) of the object in the world, as it was seen when the label came [m/s]; NaN
             where that is not known.
+        camera_age_s: of the picture in the sample [s]; NaN where that is not known.
     """
 
     stamp_ns: int
@@ -71,6 +76,7 @@ class JudgedLabel:
     adapted: Array
     frozen: Array
     velocity: Array
+    camera_age_s: float = math.nan
 
 
 class DetectorJudge:
@@ -151,9 +157,13 @@ class DetectorJudge:
         differs = _length(frozen - self._last_begun) > limit_m
         agrees = _length(frozen) < _AGREES * off_m
         suspicious = off_m > 2.0 * usual_m + limit_m and differs and not agrees
+        if not suspicious:
+            return False
         # NaN compares as no change.
         change_m_s = _length(_velocity(labels) - _velocity(self._newest))
-        return suspicious and not change_m_s > self._limits.other_speed_m_s
+        later_s = abs(_camera_age_s(labels) - _camera_age_s(self._newest))
+        limits = self._limits
+        return not (change_m_s > limits.other_speed_m_s or later_s > limits.other_camera_age_s)
 
 
 def _span_s(labels: Sequence[JudgedLabel]) -> float:
@@ -172,6 +182,12 @@ def _velocity(labels: Sequence[JudgedLabel]) -> Array:
     """Mean velocity (3,) where it is known, else NaN [m/s]."""
     known = [label.velocity for label in labels if np.isfinite(label.velocity).all()]
     return np.mean(known, axis=0) if known else np.full(3, np.nan)
+
+
+def _camera_age_s(labels: Sequence[JudgedLabel]) -> float:
+    """Mean age of the pictures where it is known, else NaN [s]."""
+    known = [label.camera_age_s for label in labels if math.isfinite(label.camera_age_s)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _length(vector: Array) -> float:

@@ -3,6 +3,7 @@
 Units, the meaning of the outputs and the delay of the labels are known here; learning is not.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ class OnlineLearner:
         # Stamps of samples that wait for a position, for a joint and for a base command.
         capacity = round(history_s / spec.step_s)
         self._unplaced, self._unmoved, self._undriven = (deque(maxlen=capacity) for _ in range(3))
+        self._camera_age_s: dict[int, float] = {}  # by the stamp of the sample
         self.score = PrequentialScore(spec.horizon_s, settings.score_span_s)
 
     @property
@@ -119,8 +121,12 @@ class OnlineLearner:
         """Whether positions are being refused because the detector seems to have slipped."""
         return self._judge.is_distrusting
 
-    def observe_state(self, stamp_ns: int, features: ArrayLike, usable: bool) -> Predictions:
+    def observe_state(
+        self, stamp_ns: int, features: ArrayLike, usable: bool, camera_age_s: float = math.nan
+    ) -> Predictions:
         """Step both networks with a fused state (F,); `usable`: whether to learn from it.
+
+        camera_age_s: how old the picture in it is [s]; NaN: not known.
 
         Raises:
             ValueError: wrong length, not finite, or not newer than the newest state.
@@ -134,6 +140,9 @@ class OnlineLearner:
         if usable and said.finite:
             for waiting in (self._unplaced, self._unmoved, self._undriven):
                 waiting.append(stamp_ns)
+            self._camera_age_s[stamp_ns] = camera_age_s
+            if len(self._camera_age_s) > self._unplaced.maxlen:
+                del self._camera_age_s[next(iter(self._camera_age_s))]
             self.score.predict_frozen(stamp_ns, frozen)
         return Predictions(adapted, frozen, said)
 
@@ -216,6 +225,7 @@ class OnlineLearner:
             history.clear()
         for waiting in (self._unplaced, self._unmoved, self._undriven):
             waiting.clear()
+        self._camera_age_s.clear()
         self.score.forget_recent()
 
     def _has_begun(self, stamp_ns: int) -> bool:
@@ -237,7 +247,8 @@ class OnlineLearner:
         velocity = np.full(3, np.nan)
         if motion is not None and motion.span_s > _VELOCITY_FROM_S:
             velocity = motion.velocity
-        return JudgedLabel(stamp_ns, track, position, *said, velocity)
+        camera_age_s = self._camera_age_s.get(stamp_ns, math.nan)
+        return JudgedLabel(stamp_ns, track, position, *said, velocity, camera_age_s)
 
     def _motion_of(self, followed: Followed) -> SteadyMotion | None:
         """How an object moves, in time since its newest detection; None while that is unclear."""

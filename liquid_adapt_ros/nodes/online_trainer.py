@@ -174,6 +174,7 @@ class OnlineTrainer(ManagedNode):
             stamp,
             message.features,
             message.usable_for_learning,
+            message.camera_age_s,
         )
         self._learn_readout()
 

@@ -80,6 +80,13 @@ _LABELS = (
         10.0,
     ),
     _fixed(
+        "other_camera_age_s",
+        _JUDGE.other_camera_age_s,
+        "Nor where the age of the pictures has changed by more than this [s].",
+        0.0,
+        10.0,
+    ),
+    _fixed(
         "distrust_s",
         _JUDGE.distrust_s,
         "How long its labels are then refused, unless the error is back to usual [s].",
@@ -352,6 +359,7 @@ def learner_settings(values: Mapping[str, Any]) -> LearnerSettings:
         judge=JudgeLimits(
             surprise_m=values["surprise_m"],
             other_speed_m_s=values["other_speed_m_s"],
+            other_camera_age_s=values["other_camera_age_s"],
             distrust_s=values["distrust_s"],
         ),
         engine=engine,

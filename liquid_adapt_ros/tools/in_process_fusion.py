@@ -34,19 +34,19 @@ class InProcessFusion:
         self._joint_order = JointOrder(joints)
         self._picture: CameraSample | None = None
 
-    def tick(self, tick: TickResult) -> tuple[NDArray[np.float32], bool]:
+    def tick(self, tick: TickResult) -> tuple[NDArray[np.float32], bool, float]:
         """Take the samples of a tick; a picture counts from the next tick on, being encoded.
 
-        Returns the features (F,) and whether fusion calls the sample usable: every modality is
-        there and fresh.
+        Returns the features (F,), whether fusion calls the sample usable: every modality is
+        there and fresh, and how old its picture is [s].
         """
         now_ns = round(tick.time_s * NANOSECONDS)
         if self._picture is not None:
             self._take_picture(self._picture, now_ns)
         self._picture = tick.camera
         observe(self._observer, self._joint_order, tick, now_ns)
-        usable = self._observer.validity(self._observer.ages(now_ns)).all
-        return self._observer.features(), usable
+        ages = self._observer.ages(now_ns)
+        return self._observer.features(), self._observer.validity(ages).all, ages.camera_s
 
     def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
         stamp_ns = round(picture.stamp_s * NANOSECONDS)

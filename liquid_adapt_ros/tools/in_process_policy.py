@@ -47,9 +47,9 @@ class InProcessPolicy:
 
     def command(self, tick: TickResult) -> Command:
         """What the policy asks for, having seen this tick."""
-        features, usable = self._fusion.tick(tick)
+        fused = self._fusion.tick(tick)
         stamp_ns = round(tick.time_s * NANOSECONDS)
-        said = self._learner.observe_state(stamp_ns, features, usable).outputs
+        said = self._learner.observe_state(stamp_ns, *fused).outputs
         self._ticks += 1
         if self._learns:
             self._learn(tick, stamp_ns)

@@ -11,17 +11,19 @@ PER_OBJECT = 150  # labels of one object: 1.5 s, and half a second until the nex
 SLIP = np.array([0.03, -0.04, 0.0])
 
 
-def labels(slips, adapted_off=(), seed=0, speeds=()):
+def labels(slips, adapted_off=(), seed=0, speeds=(), camera_ages_s=()):
     """Labels of one object after another, slips[i] (3,) being how far off those of object i are.
 
     adapted_off[i] (3,): how far off the adapted network is there; the shipped one is right but for
     noise unless it says otherwise. speeds[i] [m/s]: of object i; 0.2 where left out.
+    camera_ages_s[i]: what the age of its pictures rises from, up to the next one 33 ms later.
     """
     rng = np.random.default_rng(seed)
     made = []
     for track, slip in enumerate(slips):
         off = adapted_off[track] if track < len(adapted_off) else np.zeros(3)
         speed = speeds[track] if track < len(speeds) else 0.2
+        age_s = camera_ages_s[track] if track < len(camera_ages_s) else np.nan
         for index in range(PER_OBJECT):
             truth = np.array([0.002 * index, 0.5, 0.4])
             made.append(
@@ -32,6 +34,7 @@ def labels(slips, adapted_off=(), seed=0, speeds=()):
                     truth + off + 0.005 * rng.standard_normal(3),
                     truth + 0.008 * rng.standard_normal(3),
                     np.array([speed, 0.0, 0.0]) + 0.006 * rng.standard_normal(3),
+                    age_s + 0.01 * index % (1 / 30),
                 )
             )
     return made
@@ -102,6 +105,23 @@ def test_error_that_grows_while_an_object_is_followed_is_the_worlds():
 def test_where_objects_move_otherwise_it_is_the_world_that_has_changed(speed, all_pass):
     slips = [np.zeros(3)] * 2 + [SLIP] * 2
     made = labels(slips, speeds=[0.2, 0.2, speed, speed])
+    assert (believed(made) == list(range(len(made)))) == all_pass
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "all_pass"),
+    [
+        ((0.03, 0.18), True),
+        ((0.18, 0.03), True),
+        ((0.03, 0.04), False),
+        ((0.03, np.inf), False),
+        ((np.nan, 0.18), False),
+    ],
+)
+def test_where_pictures_come_later_or_sooner_it_is_the_network_that_is_off(ages_s, all_pass):
+    before, after = ages_s
+    slips = [np.zeros(3)] * 2 + [SLIP] * 2
+    made = labels(slips, camera_ages_s=[before, before, after, after])
     assert (believed(made) == list(range(len(made)))) == all_pass
 
 

@@ -54,7 +54,12 @@ def run_stream(
     training_ticks = round(training_period_s / TICK_S)
     detections = _by_tick(stream)
     for tick, stamp_ns in enumerate(stream.stamp_ns.tolist()):
-        said = learner.observe_state(stamp_ns, stream.features[tick], bool(stream.usable[tick]))
+        said = learner.observe_state(
+            stamp_ns,
+            stream.features[tick],
+            bool(stream.usable[tick]),
+            float(stream.camera_age_s[tick]),
+        )
         adapted.append(said.outputs.adapted.astype(np.float32))
         frozen.append(said.outputs.frozen.astype(np.float32))
         action = stream.action[tick]

@@ -28,6 +28,7 @@ class Stream:
         stamp_ns: (T,) stamp of each fused state [ns].
         features: (T, F) normalised.
         usable: (T,) whether fusion calls the sample usable for learning.
+        camera_age_s: (T,) how old the picture in it is [s]; inf before the first.
         action: (T, A) what the planner wanted, in the order of the policy's action outputs.
         target_id: (T,) id of the target, -1 for none.
         target: (T, 3) true position of the target in base_link [m]; NaN for none.
@@ -40,6 +41,7 @@ class Stream:
     stamp_ns: NDArray[np.int64]
     features: NDArray[np.float32]
     usable: NDArray[np.bool_]
+    camera_age_s: NDArray[np.float32]
     action: NDArray[np.float32]
     target_id: NDArray[np.int64]
     target: NDArray[np.float32]
@@ -83,14 +85,13 @@ def record_stream(
     rows, detections = [], []
     for index in range(round(duration_s / TICK_S)):
         tick = episode.tick()
-        features, usable = fusion.tick(tick)
+        fused = fusion.tick(tick)
         truth, planned = tick.truth, tick.planner
         known = truth.target_id is not None
         rows.append(
             (
                 round(tick.time_s * NANOSECONDS),
-                features,
-                usable,
+                *fused,
                 [*planned.joint_velocity, *planned.base_twist, planned.gripper],
                 truth.target_id if known else -1,
                 truth.target_position if known else np.full(3, np.nan),
@@ -100,12 +101,14 @@ def record_stream(
         if tick.detection is not None:
             stamp_ns = round(tick.detection.stamp_s * NANOSECONDS)
             detections.append((stamp_ns, index, tick.detection.position))
-    stamp_ns, features, usable, action, target_id, target, belt_speed = zip(*rows, strict=True)
+    columns = zip(*rows, strict=True)
+    stamp_ns, features, usable, camera_age_s, action, target_id, target, belt_speed = columns
     detection_stamp_ns, detection_tick, detection = zip(*detections, strict=True)
     return Stream(
         stamp_ns=np.array(stamp_ns, np.int64),
         features=np.array(features, np.float32),
         usable=np.array(usable),
+        camera_age_s=np.array(camera_age_s, np.float32),
         action=np.array(action, np.float32),
         target_id=np.array(target_id, np.int64),
         target=np.array(target, np.float32),

@@ -47,7 +47,7 @@ class RuntimeStack:
 
         Returns the policy's output and whether fusion calls the sample usable.
         """
-        features, usable = self._fusion.tick(tick)
+        features, usable, _ = self._fusion.tick(tick)
         return self._policy.step(features, TICK_S), usable
 
 
