@@ -20,14 +20,16 @@ class Robot:
         self.flying = StreamingPolicy(SPEC, MODEL.params, MODEL.norm)
         self.params = dict(MODEL.params)
 
-    def live(self, tick: Tick, usable: bool = True, learn: bool = True) -> None:
-        self.learner.observe_state(tick.stamp_ns, tick.features, usable)
+    def live(
+        self, tick: Tick, usable: bool = True, learn: bool = True, camera_age_s: float = np.nan
+    ) -> None:
+        self.learner.observe_state(tick.stamp_ns, tick.features, usable, camera_age_s)
         said = self.flying.step(tick.features, SPEC.step_s)
         self.learner.observe_prediction(tick.stamp_ns, said.position)
         if tick.detection is not None:
             self.learner.observe_object(*tick.detection)
         if learn:
-            self.fly(self.learner.engine.update())
+            self.fly(self.learner.update())
 
     def train(self) -> None:
         try:
@@ -89,6 +91,16 @@ def test_adapted_error_falls_after_a_shift(trained):
     assert gains[10].adapted_rmse_m < 1.05 * gains[10].frozen_rmse_m
     assert gains[40].frozen_rmse_m > 3.0 * gains[10].frozen_rmse_m
     assert gains[40].gain_percent > 60.0
+
+
+@pytest.mark.parametrize("later_s", [0.15, 0.0])
+def test_pictures_that_come_later_excuse_what_looks_like_a_detector_that_slips(later_s):
+    robot, distrusted = Robot(training=None), False
+    for tick in belt(16.0, seed=5, shift_from_s=10.0):
+        age_s = 0.03 + later_s * (tick.stamp_ns >= 10_000_000_000)
+        robot.live(tick, camera_age_s=age_s)
+        distrusted |= robot.learner.is_detector_distrusted
+    assert distrusted == (later_s == 0.0)
 
 
 def test_learner_says_what_the_flying_network_says():
