@@ -189,20 +189,15 @@ class AdaptationEngine:
             raise ValueError(f"a label needs {self.spec.outputs} values without infinities")
         if not (stamps_ns[1:] > stamps_ns[:-1]).all():
             raise ValueError("stamps of labels must rise")
-        ring = self._ring
-        rows, places = ring.find_all(stamps_ns)
-        learnable = ring.usable[rows] & (not self._paused)
-        rows, places = rows[learnable], places[learnable]
-        self.counts.labels_unmatched += len(stamps_ns) - len(rows)
-        stored, values = ring.target[rows], values[places]
-        fresh = np.isnan(stored) & ~np.isnan(values)
-        ring.target[rows] = np.where(fresh, values, stored)
-        is_fresh = fresh.any(axis=1)
-        labels = int(np.count_nonzero(is_fresh))
-        if labels:
-            self._pending.append((stamps_ns[places[is_fresh]], fresh[is_fresh]))
-            self.counts.labels += labels
-        return labels
+        if self._paused:
+            self.counts.labels_unmatched += len(stamps_ns)
+            return 0
+        labelled_ns, fresh, unmatched = self._ring.label(stamps_ns, values)
+        self.counts.labels_unmatched += unmatched
+        if len(labelled_ns):
+            self._pending.append((labelled_ns, fresh))
+            self.counts.labels += len(labelled_ns)
+        return len(labelled_ns)
 
     def expect(self, stamps_ns: ArrayLike, targets: ArrayLike) -> None:
         """Say what labels of the newest samples (N,) are likely to be, (N, O); NaN: unknown.
@@ -261,7 +256,7 @@ class AdaptationEngine:
     @property
     def is_due(self) -> bool:
         """Whether the readout may be updated again."""
-        if self._updated_ns is None or self._newest_ns is None:
+        if self._updated_ns is None:
             return True
         elapsed_s = (self._newest_ns - self._updated_ns) / NANOSECONDS
         return elapsed_s >= self.settings.update_period_s * (1.0 - 1e-6)

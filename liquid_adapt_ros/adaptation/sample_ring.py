@@ -102,6 +102,24 @@ class SampleRing:
         self._end += 1
         self._start = max(self._start, self._end - self.capacity)
 
+    def label(
+        self, stamps_ns: NDArray[np.int64], targets: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+        """Keep labels (N, O), NaN where not known, of the usable samples with these stamps (N,),
+        each once; an output that has a label keeps it.
+
+        Returns the stamps (M,) of the samples of which anything is new, of which outputs, (M, O),
+        and how many of the N have no usable sample.
+        """
+        rows, places = self.find_all(stamps_ns)
+        usable = self.usable[rows]
+        rows, places = rows[usable], places[usable]
+        stored, targets = self.target[rows], targets[places]
+        fresh = np.isnan(stored) & ~np.isnan(targets)
+        self.target[rows] = np.where(fresh, targets, stored)
+        is_fresh = fresh.any(axis=1)
+        return stamps_ns[places[is_fresh]], fresh[is_fresh], len(stamps_ns) - len(rows)
+
     def find(self, stamp_ns: int) -> int | None:
         """The row of the sample with this stamp; None where it is not kept."""
         stamps = self.stamp_ns

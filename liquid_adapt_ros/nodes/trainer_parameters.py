@@ -82,7 +82,7 @@ _LABELS = (
     _fixed(
         "other_camera_age_s",
         _JUDGE.other_camera_age_s,
-        "Nor where the age of the pictures has changed by more than this [s].",
+        "It is not blamed where the age of the pictures has changed by more than this [s].",
         0.0,
         10.0,
     ),

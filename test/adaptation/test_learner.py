@@ -111,7 +111,7 @@ def test_learner_says_what_the_flying_network_says():
         np.testing.assert_allclose(said.adapted, flown.position, atol=1e-4)
         if tick.detection is not None:
             robot.learner.observe_object(*tick.detection)
-        robot.fly(robot.learner.engine.update())
+        robot.fly(robot.learner.update())
 
 
 def test_labels_are_normalised_and_commands_belong_to_their_sample():
