@@ -102,9 +102,8 @@ class OutputGroup:
 
     def teach(self, phi: Array, residual: Array, ages: Array, counts: Array) -> None:
         """Let the estimates know samples that age the past by `ages` and count `counts`, (N,)."""
-        weight = np.stack([ages, counts], axis=1)
-        self.offset.learn(np.ones((len(phi), 1)), residual, weight)
-        self.bank.learn(phi, residual, weight)
+        self.offset.learn(np.ones((len(phi), 1)), residual, ages, counts)
+        self.bank.learn(phi, residual, ages, counts)
 
     def with_expected(
         self, phi: Array, target: Array, residual: Array, predicted: Array, independent: Array

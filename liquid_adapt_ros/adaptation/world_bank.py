@@ -58,9 +58,11 @@ class WorldBank:
         self._prior = prior
         directions = np.asarray(prior.directions, np.float64)
         self._directions = directions.reshape(len(directions), -1)  # (K, O P)
-        scaled = directions / np.asarray(prior.noise, np.float64)[:, None]
+        self._noise = np.asarray(prior.noise, np.float64)
+        scaled = directions / self._noise[:, None]
         self._scaled = scaled.transpose(2, 1, 0).reshape(directions.shape[2], -1)  # (P, O K)
         self.bank = RidgeBank(memories, strengths, len(directions), 1)
+        self._spread = np.eye(len(directions))
 
     def learn(self, phi: Array, residual: Array, counts: Array, ages: Array) -> None:
         """Take N samples, oldest first, with labels of some of the outputs.
@@ -68,17 +70,19 @@ class WorldBank:
         phi: (N, P). residual: (N, O), NaN where not known. counts: (N, O) independent samples that
         each label counts as. ages: (N,) by how many all labels of the sample age the past.
         """
-        known = ~np.isnan(residual)
         outputs = residual.shape[1]
-        rows = (phi @ self._scaled).reshape(*residual.shape, -1)[known]
-        wanted = (residual / self._prior.noise)[known]
-        weight = np.stack([np.repeat(ages / outputs, known.sum(axis=1)), counts[known]], axis=1)
-        if len(rows):
-            self.bank.learn(rows, wanted[:, None], weight)
+        known = ~np.isnan(residual)
+        wanted = np.where(known, residual / self._noise, 0.0)
+        self.bank.learn(
+            (phi @ self._scaled).reshape(wanted.size, -1),
+            wanted.reshape(-1, 1),
+            (known * (ages / outputs)[:, None]).reshape(-1),
+            np.where(known, counts, 0.0).reshape(-1),
+        )
 
     def corrections(self) -> Array:
         """What each estimate says is to be added to the readout, (M, O, P)."""
-        place = self.bank.corrections(np.eye(len(self._directions)))[..., 0]
+        place = self.bank.corrections(self._spread)[..., 0]
         return (place @ self._directions).reshape(len(place), *self._prior.directions.shape[1:])
 
     def fade(self, kept: float) -> None:

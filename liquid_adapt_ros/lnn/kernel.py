@@ -14,13 +14,7 @@ from typing import Any
 
 import numpy as np
 
-try:
-    from liquid_adapt_ros import _kernel
-except ImportError as error:
-    raise ImportError(
-        "liquid_adapt_ros is not built: run `make build` and start Python with scripts/ros_env, "
-        "build it with colcon, or `pip install` it"
-    ) from error
+from liquid_adapt_ros.compiled import kernel as _kernel
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.time_constants import log_range, time_constant
 

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "core.hpp"
+#include "ridge.hpp"
 
 namespace liquid {
 
@@ -17,6 +18,7 @@ namespace baseline {
 #include "cells.inl"
 #include "solvers.inl"
 #include "stream.inl"
+#include "ridge.inl"
 }  // namespace baseline
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -28,6 +30,7 @@ namespace avx2 {
 #include "cells.inl"
 #include "solvers.inl"
 #include "stream.inl"
+#include "ridge.inl"
 // Here, because templates get the instruction set of the place where they are instantiated.
 template class NetworkStream<float>;
 template class NetworkStream<double>;
@@ -62,6 +65,13 @@ std::unique_ptr<Stream<Real>> make_stream(const Shape& shape, const Weights<Real
   if (has_avx2()) return std::make_unique<avx2::NetworkStream<Real>>(shape, weights, network);
 #endif
   return std::make_unique<baseline::NetworkStream<Real>>(shape, weights, network);
+}
+
+std::unique_ptr<Ridge> make_ridge() {
+#ifdef LIQUID_HAS_AVX2
+  if (has_avx2()) return std::make_unique<avx2::RidgeKernel>();
+#endif
+  return std::make_unique<baseline::RidgeKernel>();
 }
 
 template std::unique_ptr<Core<float>> make_core(const Shape&, const Weights<float>&);

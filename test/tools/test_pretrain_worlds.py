@@ -52,8 +52,8 @@ def test_what_is_said_to_a_chunk_is_what_the_engine_would_say_after_those_before
                 rows = np.arange(end - chunk, end)
                 rows = rows[np.isfinite(labels[rows, outputs.start])]
                 residual = labels[rows, outputs] - features[rows] @ anchor[outputs].T
-                weight = np.full((len(rows), 2), SPEC.step_s / 0.1)
-                bank.learn(features[rows], residual, weight)
+                shares = np.full(len(rows), SPEC.step_s / 0.1)
+                bank.learn(features[rows], residual, shares, shares)
                 readout = anchor[outputs] + bank.corrections(prior)[0].T
                 expected = features[end : end + chunk] @ readout.T
                 got = said[world, end - chunk : end, outputs]

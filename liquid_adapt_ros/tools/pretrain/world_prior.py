@@ -48,8 +48,8 @@ def world_prior(
         correction = np.zeros_like(readout)
         for outputs, rows in _labelled_together(residual):
             bank = RidgeBank([np.inf], [settings.strength], phi.shape[1], len(outputs))
-            weight = np.full((int(rows.sum()), 2), share)
-            bank.learn(phi[rows], residual[rows][:, outputs], weight)
+            shares = np.full(int(rows.sum()), share)
+            bank.learn(phi[rows], residual[rows][:, outputs], shares, shares)
             correction[outputs] = bank.corrections(moment)[0].T
         corrections.append(correction)
         rest.append(residual - phi @ correction.T)
