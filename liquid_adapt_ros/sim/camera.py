@@ -174,6 +174,7 @@ class RayCamera:
         self._caster = RayCaster(model, rays, groups, excluded_body)
         self._ray_length = np.linalg.norm(rays, axis=-1)
         self._colour = np.empty((3, height, width), dtype=np.float32)
+        self._origin = np.zeros(3)  # from where it looked last, in the world
 
     @property
     def matrix(self) -> np.ndarray:
@@ -181,19 +182,31 @@ class RayCamera:
         return self.pinhole.matrix
 
     def render(
+        self, data: mujoco.MjData, pose: np.ndarray, **conditions: object
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One frame: `look` and then `picture`, whose keywords `conditions` are."""
+        self.look(data, pose)
+        return self.picture(**conditions)
+
+    def look(self, data: mujoco.MjData, pose: np.ndarray) -> None:
+        """Find what each pixel sees of the scene as it is in data.
+
+        mj_kinematics or mj_forward must have run. pose: (4, 4), the optical frame in the world.
+        """
+        self._caster.cast(data, pose)
+        self._origin = pose[:3, 3].copy()
+
+    def picture(
         self,
-        data: mujoco.MjData,
-        pose: np.ndarray,
         *,
         light: LightConfig = DEFAULT_LIGHT,
         belt_travel_m: float = 0.0,
         depth_scale: float = 1.0,
         rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One frame of the scene as it is in data (mj_kinematics or mj_forward must have run).
+        """A frame of what was looked at last.
 
         Args:
-            pose: (4, 4) pose of the optical frame in the world.
             light: distant light; its direction points from the scene to the light.
             belt_travel_m: way the belt has gone, moves the belt's texture.
             depth_scale: factor on the true depth, before noise and quantisation.
@@ -203,8 +216,7 @@ class RayCamera:
             rgb uint8 (height, width, 3) and depth float32 (height, width) in m, 0 = none. Both
             are new arrays that the caller may keep.
         """
-        self._caster.cast(data, pose)
-        rgb = self._shade(pose, light, belt_travel_m, rng)
+        rgb = self._shade(light, belt_travel_m, rng)
         depth = np.maximum(self._caster.depth, 0.0).astype(np.float32)
         if depth_scale != 1.0:
             depth *= np.float32(depth_scale)
@@ -214,7 +226,6 @@ class RayCamera:
 
     def _shade(
         self,
-        pose: np.ndarray,
         light: LightConfig,
         belt_travel_m: float,
         rng: np.random.Generator | None,
@@ -229,7 +240,7 @@ class RayCamera:
         shade[caster.geom < 0] = 1.0
         if self._belt_texture is not None:
             self._belt_texture.modulate(
-                shade, caster.geom, caster.depth, caster.rays, pose[:3, 3], belt_travel_m
+                shade, caster.geom, caster.depth, caster.rays, self._origin, belt_travel_m
             )
         brightness = 255.0 * light.intensity * np.asarray(light.tint)
         # The last row answers for index -1, which is what MuJoCo gives where no geom was hit.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,13 +20,31 @@ TICK_S = 0.01
 MILLIMETRE = np.float32(0.001)
 
 
+class PictureEncoder:
+    """The encoder for robots that may see the same picture: the newest embeddings are kept."""
+
+    def __init__(self, encoder: OnnxEncoder) -> None:
+        self.sha256 = encoder.sha256
+        self._encoder = encoder
+        self._newest: deque[tuple[CameraSample, NDArray[np.float32]]] = deque(maxlen=64)
+
+    def embedding(self, picture: CameraSample) -> NDArray[np.float32]:
+        """The embedding (E,) of a picture."""
+        for known, embedding in self._newest:
+            if known is picture:
+                return embedding
+        embedding = self._encoder.encode(*encoder_input(picture))
+        self._newest.append((picture, embedding))
+        return embedding
+
+
 class InProcessFusion:
     """A tick of the simulator in, the policy's features out.
 
     Raises ValueError where the encoder is not the one that the model belongs to.
     """
 
-    def __init__(self, model: PolicyModel, encoder: OnnxEncoder) -> None:
+    def __init__(self, model: PolicyModel, encoder: PictureEncoder) -> None:
         self._encoder = encoder
         if encoder.sha256 != model.encoder_sha256:
             raise ValueError(f"encoder {encoder.sha256[:12]!r} is not the one of the model")
@@ -50,7 +70,7 @@ class InProcessFusion:
 
     def _take_picture(self, picture: CameraSample, now_ns: int) -> None:
         stamp_ns = round(picture.stamp_s * NANOSECONDS)
-        embedding = self._encoder.encode(*encoder_input(picture))
+        embedding = self._encoder.embedding(picture)
         self._observer.take_embedding(stamp_ns, now_ns, embedding)
 
 

@@ -11,7 +11,7 @@ from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
 from liquid_adapt_ros.sim.samples import Command, TickResult
 from liquid_adapt_ros.tools.adaptation.run_stream import TRAINING_PERIOD_S, train
-from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion
+from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion, PictureEncoder
 
 _TRAINING_PERIOD_TICKS = round(TRAINING_PERIOD_S / TICK_S)
 
@@ -37,7 +37,7 @@ class InProcessPolicy:
         settings: LearnerSettings | None,
         seed: int,
     ) -> None:
-        self._fusion = InProcessFusion(model, OnnxEncoder(encoder_path))
+        self._fusion = InProcessFusion(model, PictureEncoder(OnnxEncoder(encoder_path)))
         self._learner = OnlineLearner(
             model.spec, model.params, model.norm, nominal, settings or LearnerSettings(), seed
         )

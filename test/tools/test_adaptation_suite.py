@@ -8,7 +8,9 @@ from liquid_adapt_ros.adaptation.learner import OnlineLearner
 from liquid_adapt_ros.fusion.alignment import NANOSECONDS
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 from liquid_adapt_ros.share import share_folder
+from liquid_adapt_ros.sim.config import EpisodeConfig
 from liquid_adapt_ros.sim.disturbance import Disturbances
+from liquid_adapt_ros.sim.episode import Episode
 from liquid_adapt_ros.tools.adaptation import suite as suite_module
 from liquid_adapt_ros.tools.adaptation.disturbances import (
     CHANGE_S,
@@ -17,14 +19,16 @@ from liquid_adapt_ros.tools.adaptation.disturbances import (
     TUNING,
     Disturbance,
     Split,
+    by_beginning,
+    by_world,
 )
 from liquid_adapt_ros.tools.adaptation.figure import draw
-from liquid_adapt_ros.tools.adaptation.hostile import FAULT_S, FAULTS
+from liquid_adapt_ros.tools.adaptation.hostile import FAULT_S, FAULTS, SAME_UNTIL_FAULT
 from liquid_adapt_ros.tools.adaptation.methods import METHODS, learner_settings
 from liquid_adapt_ros.tools.adaptation.report import markdown
-from liquid_adapt_ros.tools.adaptation.run_stream import run_stream
+from liquid_adapt_ros.tools.adaptation.run_stream import StreamRun, run_stream
 from liquid_adapt_ros.tools.adaptation.scores import PHASES, StreamScore, by_phase
-from liquid_adapt_ros.tools.adaptation.streams import Stream, record_stream
+from liquid_adapt_ros.tools.adaptation.streams import Stream, record_streams
 from liquid_adapt_ros.tools.adaptation.suite import ORACLE_SEEDS, Suite
 from liquid_adapt_ros.tools.adaptation.summary import FULL, fault_figures, gather
 
@@ -54,7 +58,7 @@ def recorded(tmp_path_factory):
     model = suite.model()
     path = suite.stream_path(NOTHING, 7)
     path.parent.mkdir(parents=True)
-    record_stream(NOTHING, 7, model, suite.encoder_path, SECONDS).save(path)
+    record_streams([NOTHING], 7, model, suite.encoder_path, SECONDS)[0].save(path)
     return suite, model, Stream.load(path)
 
 
@@ -100,13 +104,8 @@ def test_every_method_sees_the_frozen_network_alike(recorded):
 def test_what_is_said_to_a_sample_does_not_depend_on_what_comes_later(recorded):
     suite, model, stream = recorded
     ticks = len(stream) // 2
-    kept = stream.detection_tick < ticks
-    by_detection = ("detection_stamp_ns", "detection_tick", "detection")
-    by_tick = [item.name for item in dataclasses.fields(Stream) if item.name not in by_detection]
-    half = Stream(
-        **{name: getattr(stream, name)[:ticks] for name in by_tick},
-        **{name: getattr(stream, name)[kept] for name in by_detection},
-    )
+    half = stream.until(ticks)
+    assert len(half) == ticks and 0 < len(half.detection) < len(stream.detection)
     whole = run_stream(stream, learner(suite, model)).adapted
     np.testing.assert_array_equal(run_stream(half, learner(suite, model)).adapted, whole[:ticks])
 
@@ -127,6 +126,30 @@ def test_score_is_the_distance_from_the_truth_one_horizon_later(recorded):
     np.testing.assert_allclose(error[np.isfinite(error)], 0.05, atol=1e-6)
     assert by_phase(error)["before"] == pytest.approx(0.05, abs=1e-6)
     assert np.isnan(by_phase(error)["after"])
+
+
+@pytest.mark.parametrize("split", [TUNING, REPORTED], ids=lambda split: split.name)
+def test_what_is_run_together_is_alike(split):
+    for group in by_beginning(split.disturbances):
+        assert len({str(item.scenario().nominal) for item in group}) == 1
+    for group in by_world(split.disturbances):
+        Episode(EpisodeConfig(), 0, group[0].scenario(), [item.scenario() for item in group[1:]])
+    for grouped in (by_beginning, by_world):
+        together = [item for group in grouped(split.disturbances) for item in group]
+        assert len(together) == len(split.disturbances)
+        assert len(grouped(split.disturbances)) < len(together)
+    assert sorted(name for names in SAME_UNTIL_FAULT for name in names) == sorted(FAULTS)
+
+
+def test_a_run_in_two_parts_is_the_run(recorded):
+    suite, model, stream = recorded
+    run = StreamRun(learner(suite, model))
+    run.advance(stream.until(300), 300)
+    run.advance(stream, len(stream))
+    whole = run_stream(stream, learner(suite, model))
+    np.testing.assert_array_equal(run.trace().adapted, whole.adapted)
+    np.testing.assert_array_equal(run.trace().delay_s, whole.delay_s)
+    assert run.trace().accepted == whole.accepted
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -159,17 +182,20 @@ def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
     suite = made_suite(tmp_path)
     stages = suite.stages()
     assert {name: len(pieces) for name, pieces in stages.items()} == {
-        "streams": 2,
-        "readout": 2,
-        "both": 2,
-        "closed loop": 4,
+        "streams": 1,  # one world
+        "readout": 1,  # that begins in the same way
+        "both": 1,
+        "closed loop": 2,
     }
+    write(suite, "readout", NOTHING.name, figures(0.01, 0.01))
+    (piece,) = suite.stages()["readout"]
+    assert piece.args[2] == [BUMP]
     for item, frozen in ((NOTHING, 0.01), (BUMP, 0.04)):
         for method, share in (("readout", 0.5), ("both", 0.25)):
             write(suite, method, item.name, figures(frozen * share, frozen))
         for method in ("frozen", "both"):
             write(suite, f"closed_loop_{method}", item.name, driving(method))
-    assert [len(pieces) for pieces in suite.stages().values()] == [2, 0, 0, 0]
+    assert [len(pieces) for pieces in suite.stages().values()] == [1, 0, 0, 0]
     report = gather(suite)
     summary = report["summary"]
     assert summary["raised_by_half"] == ["camera_bump"]

@@ -8,10 +8,10 @@ import pytest
 
 from liquid_adapt_ros.nodes.trainer_parameters import PARAMETERS as DECLARED
 from liquid_adapt_ros.share import share_folder
-from liquid_adapt_ros.tools.adaptation.disturbances import TUNING, Split
+from liquid_adapt_ros.tools.adaptation.disturbances import TUNING, Split, by_world
 from liquid_adapt_ros.tools.adaptation.scores import PHASES
-from liquid_adapt_ros.tools.adaptation.streams import record_stream
-from liquid_adapt_ros.tools.adaptation.suite import Suite
+from liquid_adapt_ros.tools.adaptation.streams import record_streams
+from liquid_adapt_ros.tools.adaptation.suite import NOTHING, Suite
 from liquid_adapt_ros.tools.adaptation.sweep import (
     DEFAULT,
     DISTURBANCES,
@@ -69,15 +69,17 @@ def test_the_disturbances_and_seeds_are_those_that_choices_may_be_made_on():
 def test_each_setting_is_run_once_and_what_is_there_is_not_run_again(tmp_path):
     sweep = made_sweep(tmp_path, seeds=(100,))
     settings = 1 + sum(len(turned.factors) - 1 for turned in PARAMETERS)
-    assert len(sweep.recordings()) == len(DISTURBANCES)
+    assert len(sweep.recordings()) == 3
     assert len(sweep.pieces()) == settings * len(DISTURBANCES)
-    nothing = sweep.suite.split.disturbances[0]
-    path = sweep.suite.stream_path(nothing, 100)
-    path.parent.mkdir(parents=True)
     suite = sweep.suite
-    record_stream(nothing, 100, suite.model(), suite.encoder_path, SECONDS).save(path)
+    world = by_world(suite.split.disturbances)[0]
+    assert [item.name for item in world] == [NOTHING, "camera_bump"]
+    suite.streams.mkdir()
+    streams = record_streams(world, 100, suite.model(), suite.encoder_path, SECONDS)
+    for item, stream in zip(world, streams, strict=True):
+        stream.save(suite.stream_path(item, 100))
     sweep.pieces()[0]()
-    assert len(sweep.recordings()) == len(DISTURBANCES) - 1
+    assert len(sweep.recordings()) == 2
     figures = [json.loads(file.read_text()) for file in (tmp_path / "runs").rglob("*.json")]
     assert len(figures) == 1
     assert len(sweep.pieces()) == settings * len(DISTURBANCES) - 1

@@ -7,10 +7,11 @@ report shows. The two share nothing but the kinds of disturbance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from liquid_adapt_ros.sim.episode import WORLD_DISTURBANCES
 from liquid_adapt_ros.sim.scenario import Scenario
 
 CHANGE_S, RETURN_S, END_S = 20.0, 80.0, 100.0
@@ -41,6 +42,34 @@ class Disturbance:
         if self.belt:
             content["nominal"] = {"belt": dict(self.belt)}
         return Scenario.from_mapping(content)
+
+
+def by_beginning(disturbances: Iterable[Disturbance]) -> list[tuple[Disturbance, ...]]:
+    """Those that are alike until CHANGE_S, together."""
+    return _together(disturbances, lambda item: dict(item.belt))
+
+
+def by_world(disturbances: Iterable[Disturbance]) -> list[tuple[Disturbance, ...]]:
+    """Those that differ only in what is measured, together."""
+
+    def world(item: Disturbance) -> tuple:
+        return dict(item.belt), {name: item.values.get(name) for name in WORLD_DISTURBANCES}
+
+    return _together(disturbances, world)
+
+
+def _together(
+    disturbances: Iterable[Disturbance], key: Callable[[Disturbance], object]
+) -> list[tuple[Disturbance, ...]]:
+    groups: list[list[Disturbance]] = []
+    for item in disturbances:
+        for group in groups:
+            if key(group[0]) == key(item):
+                group.append(item)
+                break
+        else:
+            groups.append([item])
+    return [tuple(group) for group in groups]
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ FAULTS: dict[str, Callable[[Stream, np.random.Generator], Stream]] = {
     "drop": drop,
     "lie": lie,
 }
+# The detector says the same in all of these until the fault begins.
+SAME_UNTIL_FAULT = (("outliers",), ("freeze", "drop", "lie"))
 
 
 def _in_fault(stream: Stream) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,53 +43,84 @@ class Trace:
     rolled_back: int
 
 
-def run_stream(
-    stream: Stream, learner: OnlineLearner, training_period_s: float = TRAINING_PERIOD_S
-) -> Trace:
-    """Let the learner watch and learn; what it says to a sample is said before its label."""
-    engine = learner.engine
-    adapted, frozen = [], []
-    updates, waiting, delays = 0, [], []
-    begun_s, training_s = time.thread_time(), 0.0
-    training_ticks = round(training_period_s / TICK_S)
-    detections = _by_tick(stream)
-    for tick, stamp_ns in enumerate(stream.stamp_ns.tolist()):
+class StreamRun:
+    """A learner that watches a stream and learns; what it says to a sample is said before its
+    label.
+
+    Attributes:
+        tick: how many ticks have passed.
+    """
+
+    def __init__(self, learner: OnlineLearner, training_period_s: float = TRAINING_PERIOD_S):
+        self.tick = 0
+        self._learner = learner
+        self._training_ticks = round(training_period_s / TICK_S)
+        self._adapted: list[NDArray[np.float32]] = []
+        self._frozen: list[NDArray[np.float32]] = []
+        self._updates, self._waiting, self._delays = 0, [], []
+        self._engine_s = self._training_s = 0.0
+
+    def advance(self, stream: Stream, until: int) -> None:
+        """Go on with a stream up to a tick; so far it must have been the same."""
+        begun_s = time.thread_time()
+        detections = _by_tick(stream)
+        for tick in range(self.tick, until):
+            self._take(stream, tick, detections.get(tick, ()))
+        self.tick = until
+        self._engine_s += time.thread_time() - begun_s
+
+    def trace(self) -> Trace:
+        """What was said and done so far."""
+        counts = self._learner.engine.counts
+        return Trace(
+            adapted=np.array(self._adapted),
+            frozen=np.array(self._frozen),
+            engine_s=self._engine_s,
+            training_s=self._training_s,
+            delay_s=np.array(self._delays, np.float32),
+            updates=self._updates,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            rolled_back=counts.rolled_back,
+        )
+
+    def _take(
+        self, stream: Stream, tick: int, detections: Sequence[tuple[int, NDArray[np.float32]]]
+    ) -> None:
+        learner, stamp_ns = self._learner, int(stream.stamp_ns[tick])
         said = learner.observe_state(
             stamp_ns,
             stream.features[tick],
             bool(stream.usable[tick]),
             float(stream.camera_age_s[tick]),
         )
-        adapted.append(said.outputs.adapted.astype(np.float32))
-        frozen.append(said.outputs.frozen.astype(np.float32))
+        self._adapted.append(said.outputs.adapted.astype(np.float32))
+        self._frozen.append(said.outputs.frozen.astype(np.float32))
         action = stream.action[tick]
         learner.observe_joint_command(stamp_ns, action[:6], action[8])
         learner.observe_base_command(stamp_ns, action[6], action[7])
-        for detected_ns, position in detections.get(tick, ()):
+        for detected_ns, position in detections:
             learner.observe_object(detected_ns, position)
-            waiting.append(tick)
+            self._waiting.append(tick)
         changed = learner.update() is not None
-        if engine.settings.training is not None and tick % training_ticks == training_ticks - 1:
+        engine = learner.engine
+        if engine.settings.training is not None and (tick + 1) % self._training_ticks == 0:
             training_begun_s = time.thread_time()
             changed |= train(engine)
-            training_s += time.thread_time() - training_begun_s
+            self._training_s += time.thread_time() - training_begun_s
         if changed:
-            updates += 1
-            delays += [(tick + 1 - since) * TICK_S for since in waiting]
-            waiting.clear()
-    engine_s = time.thread_time() - begun_s
-    counts = engine.counts
-    return Trace(
-        adapted=np.array(adapted),
-        frozen=np.array(frozen),
-        engine_s=engine_s,
-        training_s=training_s,
-        delay_s=np.array(delays, np.float32),
-        updates=updates,
-        accepted=counts.accepted,
-        rejected=counts.rejected,
-        rolled_back=counts.rolled_back,
-    )
+            self._updates += 1
+            self._delays += [(tick + 1 - since) * TICK_S for since in self._waiting]
+            self._waiting.clear()
+
+
+def run_stream(
+    stream: Stream, learner: OnlineLearner, training_period_s: float = TRAINING_PERIOD_S
+) -> Trace:
+    """Let the learner watch the whole stream."""
+    run = StreamRun(learner, training_period_s)
+    run.advance(stream, len(stream))
+    return run.trace()
 
 
 def train(engine: AdaptationEngine) -> bool:

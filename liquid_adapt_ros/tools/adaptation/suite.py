@@ -16,19 +16,23 @@ from liquid_adapt_ros.adaptation.learner import OnlineLearner
 from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 from liquid_adapt_ros.runtime.policy_model import PolicyModel, load_policy
-from liquid_adapt_ros.tools.adaptation.closed_loop import drive
+from liquid_adapt_ros.tools.adaptation.branches import in_branches
+from liquid_adapt_ros.tools.adaptation.closed_loop import Drive
 from liquid_adapt_ros.tools.adaptation.disturbances import (
+    CHANGE_S,
     END_S,
     RETURN_S,
     Disturbance,
     Split,
+    by_beginning,
+    by_world,
 )
-from liquid_adapt_ros.tools.adaptation.hostile import FAULT_S, FAULTS
+from liquid_adapt_ros.tools.adaptation.hostile import FAULT_S, FAULTS, SAME_UNTIL_FAULT
 from liquid_adapt_ros.tools.adaptation.methods import learner_settings
 from liquid_adapt_ros.tools.adaptation.oracle import train_oracle
-from liquid_adapt_ros.tools.adaptation.run_stream import Trace, run_stream
+from liquid_adapt_ros.tools.adaptation.run_stream import StreamRun, Trace
 from liquid_adapt_ros.tools.adaptation.scores import StreamScore, by_phase, rms
-from liquid_adapt_ros.tools.adaptation.streams import Stream, record_stream
+from liquid_adapt_ros.tools.adaptation.streams import Stream, record_streams
 from liquid_adapt_ros.tools.in_process_fusion import TICK_S
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 
@@ -94,53 +98,67 @@ class Suite:
     # --- stages: each a list of pieces of work that are still to be done -----------------------
 
     def stages(self) -> dict[str, list[Callable[[], None]]]:
-        """What is to be done, in this order; the pieces of a stage are independent."""
-        pairs = [(item, seed) for item in self.split.disturbances for seed in self.split.seeds]
-        recordings = list(pairs)
-        if self.with_oracle:
-            changed = [item for item in self.split.disturbances if item.values]
-            recordings += [(item, seed) for item in changed for seed in ORACLE_SEEDS]
-        stages = {
-            "streams": [
-                (self.stream_path(item, seed), partial(_record, self, item, seed))
-                for item, seed in recordings
-            ]
-        }
+        """What is to be done, in this order; the pieces of a stage are independent.
+
+        Disturbances of one world are recorded together, and what is alike until they come is run
+        once; a piece leaves out what is there already.
+        """
+        split = self.split
+        stages = {"streams": self._recordings()}
         for method in self.methods:
             stages[method] = [
-                (
-                    self.result_path(method, item.name, seed),
-                    partial(_run_method, self, method, item, seed),
-                )
-                for item, seed in pairs
+                partial(_run_method, self, method, missing, seed)
+                for seed in split.seeds
+                for missing in self._missing(by_beginning(split.disturbances), method, seed)
             ]
         if self.with_oracle:
+            last = split.seeds[-1]
             stages["oracle"] = [
-                (
-                    self.result_path("oracle", item.name, self.split.seeds[-1]),
-                    partial(_run_oracle, self, item),
-                )
-                for item in changed
+                partial(_run_oracle, self, item)
+                for item in self._changed()
+                if not self.result_path("oracle", item.name, last).exists()
             ]
         if self.with_faults:
             stages["erring detectors"] = [
-                (self.result_path("faults", fault, seed), partial(_run_fault, self, fault, seed))
-                for fault in FAULTS
-                for seed in self.split.seeds
+                partial(_run_faults, self, faults, seed)
+                for seed in split.seeds
+                for faults in SAME_UNTIL_FAULT
+                if not all(self.result_path("faults", name, seed).exists() for name in faults)
             ]
         stages["closed loop"] = [
-            (
-                self.result_path(f"closed_loop_{method}", item.name, seed),
-                partial(_drive, self, method, item, seed),
-            )
-            for item in self.split.disturbances
+            partial(_drive, self, method, missing, seed)
             for seed in self.closed_loop_seeds
             for method in ("frozen", "both")
+            for missing in self._missing(
+                by_beginning(split.disturbances), f"closed_loop_{method}", seed
+            )
         ]
-        return {
-            name: [work for path, work in pieces if not path.exists()]
-            for name, pieces in stages.items()
-        }
+        return stages
+
+    def _recordings(self) -> list[Callable[[], None]]:
+        wanted = [(self.split.disturbances, seed) for seed in self.split.seeds]
+        if self.with_oracle:
+            wanted += [(self._changed(), seed) for seed in ORACLE_SEEDS]
+        pieces = []
+        for disturbances, seed in wanted:
+            for group in by_world(disturbances):
+                missing = [item for item in group if not self.stream_path(item, seed).exists()]
+                if missing:
+                    pieces.append(partial(_record, self, missing, seed))
+        return pieces
+
+    def _changed(self) -> list[Disturbance]:
+        return [item for item in self.split.disturbances if item.values]
+
+    def _missing(
+        self, groups: Sequence[Sequence[Disturbance]], kind: str, seed: int
+    ) -> list[list[Disturbance]]:
+        """What is not there yet of each group; none that are complete."""
+        parts = [
+            [item for item in group if not self.result_path(kind, item.name, seed).exists()]
+            for group in groups
+        ]
+        return [part for part in parts if part]
 
 
 def _learner(suite: Suite, method: str, seed: int) -> OnlineLearner:
@@ -151,18 +169,27 @@ def _learner(suite: Suite, method: str, seed: int) -> OnlineLearner:
     return OnlineLearner(model.spec, model.params, model.norm, nominal, settings, seed)
 
 
-def _record(suite: Suite, disturbance: Disturbance, seed: int) -> None:
+def _record(suite: Suite, disturbances: Sequence[Disturbance], seed: int) -> None:
     duration_s = RETURN_S if seed in ORACLE_SEEDS else END_S
-    path = suite.stream_path(disturbance, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stream = record_stream(disturbance, seed, suite.model(), suite.encoder_path, duration_s)
-    stream.save(path)
+    streams = record_streams(disturbances, seed, suite.model(), suite.encoder_path, duration_s)
+    suite.streams.mkdir(parents=True, exist_ok=True)
+    for disturbance, stream in zip(disturbances, streams, strict=True):
+        stream.save(suite.stream_path(disturbance, seed))
 
 
-def _run_method(suite: Suite, method: str, disturbance: Disturbance, seed: int) -> None:
+def _run_method(suite: Suite, method: str, disturbances: Sequence[Disturbance], seed: int) -> None:
+    """Disturbances that are alike until CHANGE_S."""
+    run = StreamRun(_learner(suite, method, seed))
+    run.advance(Stream.load(suite.stream_path(disturbances[0], seed)), _ticks(CHANGE_S))
+    in_branches(partial(_end_run, suite, method, item, seed, run) for item in disturbances)
+
+
+def _end_run(
+    suite: Suite, method: str, disturbance: Disturbance, seed: int, run: StreamRun
+) -> None:
     stream = Stream.load(suite.stream_path(disturbance, seed))
-    score = _score(suite, stream)
-    trace = run_stream(stream, _learner(suite, method, seed))
+    run.advance(stream, len(stream))
+    score, trace = _score(suite, stream), run.trace()
     figures = _figures(score, trace.adapted) | _costs(trace, len(stream))
     figures["frozen"] = _figures(score, trace.frozen)
     figures["course"] = _course(score, trace)
@@ -181,12 +208,24 @@ def _run_oracle(suite: Suite, disturbance: Disturbance) -> None:
         _write(suite.result_path("oracle", disturbance.name, seed), figures)
 
 
-def _run_fault(suite: Suite, fault: str, seed: int) -> None:
+def _run_faults(suite: Suite, faults: Sequence[str], seed: int) -> None:
+    """Faults before which the detector says the same."""
     nothing = next(item for item in suite.split.disturbances if item.name == NOTHING)
-    stream = Stream.load(suite.stream_path(nothing, seed))
-    score = _score(suite, stream)
-    altered = FAULTS[fault](stream, np.random.default_rng(seed))
-    trace = run_stream(altered, _learner(suite, "both", seed))
+    stream = Stream.load(suite.stream_path(nothing, seed)).until(_ticks(RETURN_S))
+    altered = {name: FAULTS[name](stream, np.random.default_rng(seed)) for name in faults}
+    run = StreamRun(_learner(suite, "both", seed))
+    if len(faults) > 1:
+        run.advance(altered[faults[0]], _ticks(FAULT_S[0]))
+    in_branches(
+        partial(_end_fault, suite, name, seed, run, stream, altered[name]) for name in faults
+    )
+
+
+def _end_fault(
+    suite: Suite, fault: str, seed: int, run: StreamRun, stream: Stream, altered: Stream
+) -> None:
+    run.advance(altered, len(altered))
+    score, trace = _score(suite, stream), run.trace()
     adapted, frozen = (score.position_error_m(said) for said in (trace.adapted, trace.frozen))
     spans = {
         "fault": FAULT_S,
@@ -195,18 +234,31 @@ def _run_fault(suite: Suite, fault: str, seed: int) -> None:
     }
     figures = {}
     for name, (start_s, end_s) in spans.items():
-        ticks = slice(round(start_s / TICK_S), round(end_s / TICK_S))
+        ticks = slice(_ticks(start_s), _ticks(end_s))
         figures[name] = {"adapted_m": rms(adapted[ticks]), "frozen_m": rms(frozen[ticks])}
     _write(suite.result_path("faults", fault, seed), figures)
 
 
-def _drive(suite: Suite, method: str, disturbance: Disturbance, seed: int) -> None:
+def _drive(suite: Suite, method: str, disturbances: Sequence[Disturbance], seed: int) -> None:
+    """Disturbances that are alike until CHANGE_S."""
     torch.set_num_threads(1)
     model = suite.model()
     settings = None if method == "frozen" else learner_settings(method)
-    nominal = suite.nominal(model)
-    figures = drive(disturbance, seed, model, suite.encoder_path, nominal, settings)
-    _write(suite.result_path(f"closed_loop_{method}", disturbance.name, seed), figures)
+    drive = Drive(disturbances[0], seed, model, suite.encoder_path, suite.nominal(model), settings)
+    drive.advance(CHANGE_S)
+    in_branches(partial(_end_drive, suite, method, item, seed, drive) for item in disturbances)
+
+
+def _end_drive(
+    suite: Suite, method: str, disturbance: Disturbance, seed: int, drive: Drive
+) -> None:
+    drive.meet(disturbance)
+    drive.advance(RETURN_S)
+    _write(suite.result_path(f"closed_loop_{method}", disturbance.name, seed), drive.counts)
+
+
+def _ticks(time_s: float) -> int:
+    return round(time_s / TICK_S)
 
 
 def _score(suite: Suite, stream: Stream) -> StreamScore:

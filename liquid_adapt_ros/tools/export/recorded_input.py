@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.policy_model import PolicyModel
-from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion, encoder_input
+from liquid_adapt_ros.tools.in_process_fusion import (
+    TICK_S,
+    InProcessFusion,
+    PictureEncoder,
+    encoder_input,
+)
 from liquid_adapt_ros.tools.pretrain.record import HELD_OUT, episode_rng, nominal_episode
 
 
@@ -30,7 +35,7 @@ class RecordedInput:
 def record_input(model: PolicyModel, encoder: OnnxEncoder, duration_s: float) -> RecordedInput:
     """Run an episode that nothing was trained on, with the planner driving."""
     episode = nominal_episode(episode_rng(0, HELD_OUT, 0))
-    fusion = InProcessFusion(model, encoder)
+    fusion = InProcessFusion(model, PictureEncoder(encoder))
     pictures, features = [], []
     for _ in range(round(duration_s / TICK_S)):
         tick = episode.tick(None)

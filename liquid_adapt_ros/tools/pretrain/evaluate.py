@@ -19,7 +19,7 @@ from liquid_adapt_ros.fusion.encoder import OnnxEncoder
 from liquid_adapt_ros.runtime.engine import PolicyOutput, StreamingPolicy
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.sim.samples import Command, TickResult
-from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion
+from liquid_adapt_ros.tools.in_process_fusion import TICK_S, InProcessFusion, PictureEncoder
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.record import (
     HELD_OUT,
@@ -39,7 +39,7 @@ class RuntimeStack:
     def __init__(self, model_path: Path, encoder_path: Path) -> None:
         model = load_policy(model_path)
         self.spec = model.spec
-        self._fusion = InProcessFusion(model, OnnxEncoder(encoder_path))
+        self._fusion = InProcessFusion(model, PictureEncoder(OnnxEncoder(encoder_path)))
         self._policy = StreamingPolicy(model.spec, model.params, model.norm)
 
     def tick(self, tick: TickResult) -> tuple[PolicyOutput, bool]:
