@@ -148,9 +148,26 @@ class AdaptedNetwork:
         return self.readout.learn(
             ring.phi[rows, self._place].astype(np.float64),
             target,
-            ring.predicted[rows, self._place, 1 : 1 + self.readout.estimates].astype(np.float64),
+            self.now(rows)[:, 1:],
             self._settings.independent(ring.dt_s[rows]),
         )
+
+    def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What comes of all estimates, and what each of them says, (N, 1 + estimates, O), of the
+        ring's rows (N,), as far as is known now without their labels.
+
+        When a sample was observed, less was known of the world, and it is no fault of an estimate
+        that labels come late. Where a label was expected, it is what was said then: since then the
+        estimates have seen it.
+        """
+        ring, place = self._ring, self._place
+        said = ring.predicted[rows, place, : 1 + self.readout.estimates].astype(np.float64)
+        fresh = ring.stamp_ns[rows] > self._expected_until_ns
+        if fresh.any():
+            phi = ring.phi[rows[fresh], place].astype(np.float64)
+            said[fresh, 0] = phi @ self.readout.readout.T
+            said[fresh, 1:] = self.readout.predict(phi)
+        return said
 
     def solve(
         self, nominal_moment: NDArray[np.float64] | None, expected: Expectations | None = None
@@ -199,12 +216,8 @@ class AdaptedNetwork:
         return self._moment
 
     def _expected_labels(self, expected: Expectations) -> ExpectedLabels | None:
-        """What is expected now; None: nothing.
-
-        Estimates are compared by what they say of a sample when its label is first expected. When
-        it was observed they knew still less of the world, and it is no fault of theirs that labels
-        come late.
-        """
+        """What is expected now; None: nothing. Estimates are compared by what they say of a sample
+        when its label is first expected; see `now`."""
         ring, place = self._ring, self._place
         rows, target = expected.of(ring)
         if not len(rows):

@@ -143,7 +143,6 @@ class AdaptationEngine:
             raise ValueError(f"{values.size} features, expected {self.spec.features}")
         if not np.isfinite(values).all():
             raise ValueError("features are not finite")
-        saturated = bool(np.abs(values).max() >= self.settings.saturation)
         dt_s = self._time_step(stamp_ns)
         hidden_state = self.networks[-1].hidden_state
         finite = True
@@ -158,7 +157,7 @@ class AdaptationEngine:
             dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
-            usable=usable and finite and not saturated and not self._paused,
+            usable=usable and finite and not self._paused,
             hidden_state=hidden_state,
             phi=[network.phi for network in self.networks],
             flown=(adapted, frozen),
@@ -232,12 +231,14 @@ class AdaptationEngine:
         """All tensors as they fly now."""
         return self.networks[self.flies - 1].params if self.flies else dict(self._shipped)
 
-    def predictions_at(self, stamp_ns: int) -> NDArray[np.float64]:
-        """What those in use and the shipped weights said to a sample, (2, O); NaN if not kept."""
-        row = self._ring.find(stamp_ns)
-        if row is None:
-            return np.full((2, self.spec.outputs), np.nan)
-        return self._ring.flown[row].astype(np.float64)
+    def predictions_at(self, stamps_ns: ArrayLike) -> NDArray[np.float64]:
+        """What those in use and the shipped weights said, (N, 2, O), to samples of these stamps
+        (N,); NaN where not kept."""
+        stamps_ns = np.asarray(stamps_ns, np.int64)
+        said = np.full((len(stamps_ns), 2, self.spec.outputs), np.nan)
+        rows, places = self._ring.find_all(stamps_ns)
+        said[places] = self._ring.flown[rows]
+        return said
 
     @property
     def gain(self) -> float:
@@ -371,8 +372,11 @@ class AdaptationEngine:
         if not len(rows):
             return
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
-        learned = ring.predicted[rows, :, 0]
-        compared = np.concatenate([ring.flown[rows, 1:], learned], axis=1).astype(np.float64)
+        shipped, learned = ring.flown[rows, 1:], ring.predicted[rows, :, 0]
+        compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
+        if not self.flies:
+            now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
+            self._live.foresee(target, now, self._output_weight, ring.dt_s[rows])
         self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])
 
     def _learn_backlog(self, network: AdaptedNetwork) -> None:

@@ -45,8 +45,6 @@ class EngineSettings:
         memory_s: length of stream that is kept [s]; labels may come this late.
         update_period_s: shortest time between two updates of the readout [s].
         expected_s: how long after its sample a label may be expected; then it isn't coming [s].
-        saturation: a feature this far from 0 comes from a sensor at its limit: nothing is learned
-            from the sample.
         prior_isotropy: how much of the readout's prior is the same in all directions [1]; the
             rest is the second moment of the features.
         readout: the fast time scale; None: off.
@@ -58,7 +56,6 @@ class EngineSettings:
     memory_s: float = 30.0
     update_period_s: float = 0.05
     expected_s: float = 1.0
-    saturation: float = 10.0
     prior_isotropy: float = 0.1
     readout: ReadoutSettings | None = field(default_factory=ReadoutSettings)
     training: TrainingSettings | None = field(default_factory=TrainingSettings)
@@ -66,7 +63,7 @@ class EngineSettings:
     guard: GuardSettings | None = field(default_factory=GuardSettings)
 
     def __post_init__(self) -> None:
-        for name in ("memory_s", "update_period_s", "expected_s", "saturation"):
+        for name in ("memory_s", "update_period_s", "expected_s"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0.0 <= self.prior_isotropy <= 1.0:

@@ -25,24 +25,23 @@ class FixedShare:
         shares: (K,) what is dealt out to each expert; sums to 1. The weights start from it.
         outputs: O.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
-        loss_max: a sample counts against an expert by at most this much [1].
     """
 
-    def __init__(
-        self, shares: Sequence[float], outputs: int, share_per_sample: float, loss_max: float
-    ):
+    def __init__(self, shares: Sequence[float], outputs: int, share_per_sample: float):
         self._shares = np.asarray(shares, np.float64)[:, None]
         self._share_per_sample = share_per_sample
-        self._loss_max = loss_max
         self.weights = np.repeat(self._shares, outputs, axis=1)
 
-    def learn(self, squared_errors: Array, variance: Array, samples: float) -> None:
+    def learn(
+        self, squared_errors: Array, variance: Array, samples: float, loss_max: float
+    ) -> None:
         """Shift weight towards those that were right.
 
         squared_errors: (K, O) mean over new samples. variance: (O,) of what no expert can know:
-        losses are log-likelihoods under it. samples: how many independent ones they were.
+        losses are log-likelihoods under it. samples: how many independent ones they were, each of
+        which counts against an expert by at most loss_max.
         """
-        loss = np.minimum(squared_errors / (2.0 * variance), self._loss_max) * samples
+        loss = np.minimum(squared_errors / (2.0 * variance), loss_max) * samples
         likelihood = np.exp(loss.min(axis=0) - loss)
         weights = self.weights * likelihood
         weights /= weights.sum(axis=0)
@@ -51,6 +50,6 @@ class FixedShare:
 
     def select(self, outputs: Sequence[int]) -> FixedShare:
         """A copy for some of the outputs only."""
-        copy = FixedShare(self._shares[:, 0], len(outputs), self._share_per_sample, self._loss_max)
+        copy = FixedShare(self._shares[:, 0], len(outputs), self._share_per_sample)
         copy.weights = self.weights[:, outputs]
         return copy

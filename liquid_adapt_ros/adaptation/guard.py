@@ -59,8 +59,12 @@ class CandidateJudge:
 
 # One batch of labels counts as a factor of at most e^3 in squared error.
 _LOG_RATIO_MAX = 3.0
-# Errors beyond this count as this much: one outlier is no reason to go back.
-_ERROR_MAX = 1.0
+# While the shipped network flies, what has learned flies at once where it would be off by less
+# than this share of what the shipped network is, over so much time of labels [s].
+_LEAP, _LEAP_MEMORY_S = 0.5, 0.2
+# What is not finite is off by this much, in standard deviations.
+_ERROR_MAX = 1e6
+_TINY = 1e-12
 
 
 class LiveGuard:
@@ -90,6 +94,7 @@ class LiveGuard:
         self._log_ratio = np.zeros(len(self._margin))
         self._seen_s = 0.0
         self._shipped_for_s = 0.0
+        self._foreseen = 0.0
         self.flies = 1
 
     def compare(self, target: Array, predicted: Array, output_weight: Array, dt_s: Array) -> None:
@@ -98,29 +103,34 @@ class LiveGuard:
 
         output_weight: (O,) how much each output counts. dt_s: (N,) time of each sample [s].
         """
-        # What is not finite is as wrong as can be; where the target is not known nothing counts.
-        error = np.abs(target[:, None] - predicted)
-        error = np.where(error < _ERROR_MAX, error, _ERROR_MAX)
-        weight = ~np.isnan(target) * output_weight
-        total = float(weight.sum())
-        if not total > 0.0:
-            return
-        squared = np.sum(np.square(error) * weight[:, None], axis=(0, 2)) / total
-        share = total / float(output_weight.sum()) / len(target)
-        self.learn(squared, share * float(np.sum(dt_s)))
+        squared, duration_s = _mean_squares(target, predicted, output_weight, dt_s)
+        if duration_s > 0.0:
+            self.learn(squared, duration_s)
 
     def learn(self, squared: Array, duration_s: float) -> None:
         """Take mean squared errors (1 + learners,) over labels that span a time [s]."""
-        tiny = 1e-12
-        ratio = np.log((squared + tiny) / (squared[0] + tiny))
-        ratio = np.clip(ratio, -_LOG_RATIO_MAX, _LOG_RATIO_MAX)
         kept = math.exp(-duration_s / self._settings.live_memory_s)
-        self._log_ratio = kept * self._log_ratio + (1.0 - kept) * ratio
+        self._log_ratio = kept * self._log_ratio + (1.0 - kept) * _log_ratio(squared)
         self._seen_s += duration_s
         advantage = self._log_ratio[self.flies] - self._log_ratio - self._margin
         if advantage.max() > 0.0:
             self.flies = int(advantage.argmax())
         self._shipped_for_s = 0.0 if self.flies else self._shipped_for_s + duration_s
+
+    def foresee(self, target: Array, now: Array, output_weight: Array, dt_s: Array) -> None:
+        """The same while the shipped network flies, of what it and the first that has learned
+        would say now, not having learned these labels yet, (N, 2, O).
+
+        Where labels come late, a world that has just changed is seen so much sooner. What is
+        learned of it has to be better by far: in a world that has not changed, what would be said
+        now is better than what could be said in time.
+        """
+        squared, duration_s = _mean_squares(target, now, output_weight, dt_s)
+        kept = math.exp(-duration_s / _LEAP_MEMORY_S)
+        self._foreseen = kept * self._foreseen + (1.0 - kept) * _log_ratio(squared)[1]
+        if self._foreseen < 2.0 * math.log(_LEAP):
+            self.flies, self._foreseen = 1, 0.0
+            self._log_ratio[:] = 0.0
 
     @property
     def gain(self) -> float:
@@ -135,3 +145,26 @@ class LiveGuard:
     def must_forget(self) -> bool:
         """Whether learning has been of no use for longer than is tolerated."""
         return self._shipped_for_s > self._settings.patience_s
+
+
+def _log_ratio(squared: Array) -> Array:
+    """Of mean squared errors to those of the first."""
+    ratio = np.log((squared + _TINY) / (squared[0] + _TINY))
+    return np.clip(ratio, -_LOG_RATIO_MAX, _LOG_RATIO_MAX)
+
+
+def _mean_squares(
+    target: Array, predicted: Array, output_weight: Array, dt_s: Array
+) -> tuple[Array, float]:
+    """Mean squared errors (networks,), and the time that the labels are of [s], 0 without any;
+    arguments as of `compare`."""
+    # Where the target is not known nothing counts.
+    error = np.abs(target[:, None] - predicted)
+    error = np.where(error < _ERROR_MAX, error, _ERROR_MAX)
+    weight = ~np.isnan(target) * output_weight
+    total = float(weight.sum())
+    if not total > 0.0:
+        return np.ones(predicted.shape[1]), 0.0
+    squared = np.sum(np.square(error) * weight[:, None], axis=(0, 2)) / total
+    share = total / float(output_weight.sum()) / len(target)
+    return squared, share * float(np.sum(dt_s))

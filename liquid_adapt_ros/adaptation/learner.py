@@ -40,6 +40,8 @@ class LearnerSettings:
 
     Attributes:
         command_tolerance_s: how far a planner's command may be from its sample [s].
+        saturation: nothing is learned from a state with a feature this far from 0: it is where
+            fusion cuts it off, and what lies beyond is not known.
         score_span_s: length of the sliding score [s].
         position_weight, action_weight: how much errors of position and of action count in
             training, in units of their standard deviations.
@@ -49,6 +51,7 @@ class LearnerSettings:
     """
 
     command_tolerance_s: float = 0.006
+    saturation: float = 10.0
     score_span_s: float = 5.0
     position_weight: float = 1.0
     action_weight: float = 0.1
@@ -89,7 +92,7 @@ class OnlineLearner:
         settings: LearnerSettings,
         seed: int = 0,
     ):
-        self._spec = spec
+        self._spec, self._saturation = spec, settings.saturation
         self._mean = norm["norm.output_mean"].astype(np.float64)
         self._scale = norm["norm.output_scale"].astype(np.float64)
         self._slices = spec.layout.slices()
@@ -134,6 +137,8 @@ class OnlineLearner:
         newest = self._newest_ns
         if newest is not None and newest - stamp_ns > CLOCK_TOLERANCE_S * NANOSECONDS:
             self.forget()
+        features = np.asarray(features, np.float32)
+        usable = usable and bool((np.abs(features) < self._saturation).all())
         said = self.engine.observe(stamp_ns, features, usable)
         self._newest_ns = stamp_ns
         adapted, frozen = (self._position(outputs) for outputs in (said.adapted, said.frozen))
@@ -168,12 +173,15 @@ class OnlineLearner:
         labels = self._track.labels(settled, self._spec.horizon_s)
         followed = self._track.newest(_FOLLOWED_S)
         motion = self._motion_of(followed) if followed is not None else None
-        believed: list[JudgedLabel] = []
-        for index in np.flatnonzero(labels.known):
-            track = int(labels.track[index])
-            its_motion = motion if followed is not None and followed.track == track else None
-            label = self._judged(settled[index], track, labels.position[index], its_motion)
-            believed += self._judge.take(label)
+        known = np.flatnonzero(labels.known)
+        judged = self._judged(
+            [settled[index] for index in known],
+            labels.track[known].tolist(),
+            labels.position[known],
+            followed.track if followed is not None else None,
+            motion,
+        )
+        believed = [passed for label in judged for passed in self._judge.take(label)]
         if believed:
             stamps, positions = zip(
                 *((item.stamp_ns, item.position) for item in believed), strict=True
@@ -241,14 +249,34 @@ class OnlineLearner:
         return self._mean[part] + self._scale[part] * outputs[part]
 
     def _judged(
-        self, stamp_ns: int, track: int, position: NDArray[np.float64], motion: SteadyMotion | None
-    ) -> JudgedLabel:
-        said = (self._position(outputs) for outputs in self.engine.predictions_at(stamp_ns))
-        velocity = np.full(3, np.nan)
-        if motion is not None and motion.span_s > _VELOCITY_FROM_S:
-            velocity = motion.velocity
-        camera_age_s = self._camera_age_s.get(stamp_ns, math.nan)
-        return JudgedLabel(stamp_ns, track, position, *said, velocity, camera_age_s)
+        self,
+        stamps_ns: Sequence[int],
+        tracks: Sequence[int],
+        positions: NDArray[np.float64],
+        followed: int | None,
+        motion: SteadyMotion | None,
+    ) -> list[JudgedLabel]:
+        """Labels (N, 3) [m] of samples with these stamps and of objects of these tracks; of one of
+        the tracks, the motion may be known."""
+        part = self._position_outputs
+        said = self.engine.predictions_at(stamps_ns)[..., part]
+        said = self._mean[part] + self._scale[part] * said
+        unclear = np.full(3, np.nan)
+        is_clear = motion is not None and motion.span_s > _VELOCITY_FROM_S
+        return [
+            JudgedLabel(
+                stamp_ns,
+                track,
+                position,
+                adapted,
+                frozen,
+                motion.velocity if is_clear and track == followed else unclear,
+                self._camera_age_s.get(stamp_ns, math.nan),
+            )
+            for stamp_ns, track, position, (adapted, frozen) in zip(
+                stamps_ns, tracks, positions, said, strict=True
+            )
+        ]
 
     def _motion_of(self, followed: Followed) -> SteadyMotion | None:
         """How an object moves, in time since its newest detection; None while that is unclear."""
@@ -291,10 +319,8 @@ class OnlineLearner:
         verdict = self._judge.verdict(track)
         if verdict is not None:
             return verdict
-        labels = [
-            self._judged(stamp_ns, track, position, motion)
-            for stamp_ns, position in zip(stamps_ns, positions, strict=True)
-        ]
+        tracks = [track] * len(stamps_ns)
+        labels = self._judged(stamps_ns, tracks, positions, track, motion)
         return self._judge.would_believe(labels)
 
     def _label(

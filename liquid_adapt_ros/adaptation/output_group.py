@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 # Of a normal distribution, by the median of what it deviates.
 MAD_TO_SIGMA = 1.4826
+# Fewer labels do not say what is usual; and no label counts as less than this.
+_GATE_LABELS, _LEAST_INDEPENDENT = 5, 0.01
 
 
 class OutputGroup:
@@ -51,9 +53,7 @@ class OutputGroup:
         self._features, self._settings, self._shares = features, settings, shares
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
-        self.mixture = FixedShare(
-            shares, len(outputs), settings.share_per_sample, settings.loss_max
-        )
+        self.mixture = FixedShare(shares, len(outputs), settings.share_per_sample)
         self.variance = np.full(len(outputs), settings.noise_floor**2)
         self.usual = np.empty((0, len(outputs)))  # errors of the newest labels, without sign
         self.quiet = np.full(len(outputs), settings.noise_floor)
@@ -85,13 +85,14 @@ class OutputGroup:
         error = target[:, None] - predicted
         mixed = np.einsum("ko,nko->no", self.mixture.weights, error)
         off = np.abs(mixed)
-        self.usual = np.concatenate([self.usual, off])[-self._settings.gate_memory :]
+        self.usual = np.concatenate([self.usual, off])[-self._gate_labels(independent) :]
         usual = _median(self.usual)
         trust = self._trust(off, usual)
         squared = _mean_square(error, trust * independent)
         samples = float(np.sum(independent))
         self._learn_variance(squared.min(axis=0), samples)
-        self.mixture.learn(squared, self.variance, samples * float(trust.mean()))
+        counted = samples * float(trust.mean())
+        self.mixture.learn(squared, self.variance, counted, self._settings.loss_max)
         kept = 1.0
         if self._has_jumped(usual, samples):
             kept = self._settings.jump_kept
@@ -116,8 +117,14 @@ class OutputGroup:
         error = target[:, None] - predicted
         squared = _mean_square(error, independent)
         variance = self.variance + self._settings.expected_noise**2
-        learned.mixture.learn(squared, variance, float(independent.sum()))
+        counted, loss_max = float(independent.sum()), self._settings.expected_loss_max
+        learned.mixture.learn(squared, variance, counted, loss_max)
         return learned
+
+    def _gate_labels(self, independent: Array) -> int:
+        """How many of the newest labels say what is usual."""
+        labels = self._settings.gate_memory / max(float(np.mean(independent)), _LEAST_INDEPENDENT)
+        return max(_GATE_LABELS, round(labels))
 
     def _trust(self, error: Array, usual: Array) -> Array:
         """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign, usual: (O,) its
@@ -151,4 +158,5 @@ def _median(rows: Array) -> Array:
 
 def _mean_square(error: Array, weight: Array) -> Array:
     """Of errors (N, estimates, O), over samples that count so much, (N,)."""
-    return np.tensordot(weight / weight.sum(), np.square(error), axes=1)
+    squared = np.square(error).reshape(len(error), -1)
+    return (weight @ squared / weight.sum()).reshape(error.shape[1:])

@@ -33,9 +33,12 @@ class ReadoutSettings:
         noise_floor: smallest standard deviation of the noise, in output units [1].
         expected_noise: how far an expected label may be off, as a standard deviation, in output
             units [1].
+        expected_loss_max: most that an expected label counts against an estimate, in
+            log-likelihood [1].
         gate: a sample further off than this many standard deviations of the latest ones counts
             less, with the inverse square of its distance.
-        gate_memory: newest labels whose median error says what is usual.
+        gate_memory: newest labels whose median error says what is usual [independent samples];
+            five labels at least.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
     """
@@ -43,19 +46,20 @@ class ReadoutSettings:
     correlation_s: float = 0.1
     offset_memory: float = 7.0
     offset_prior: float = 0.5
-    memories: tuple[float, ...] = (15.0, 60.0, 300.0)
-    priors: tuple[float, ...] = (2.0, 4.0, 8.0)
-    world_memories: tuple[float, ...] = (5.0, 20.0, 100.0)
-    world_priors: tuple[float, ...] = (5.0, 5.0, 5.0)
+    memories: tuple[float, ...] = (20.0, 200.0)
+    priors: tuple[float, ...] = (2.0, 8.0)
+    world_memories: tuple[float, ...] = (5.0, 50.0)
+    world_priors: tuple[float, ...] = (5.0, 5.0)
     world_share: float = 0.5
     anchor_share: float = 0.5
     share_per_sample: float = 0.05
-    loss_max: float = 4.0
+    loss_max: float = 20.0
     variance_memory: float = 10.0
     noise_floor: float = 0.02
     expected_noise: float = 0.05
+    expected_loss_max: float = 4.0
     gate: float = 4.0
-    gate_memory: int = 15
+    gate_memory: float = 1.5
     jump_ratio: float = 6.0
     jump_kept: float = 0.1
 

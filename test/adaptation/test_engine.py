@@ -1,3 +1,4 @@
+import dataclasses
 from contextlib import suppress
 
 import numpy as np
@@ -208,14 +209,19 @@ def test_labels_of_no_sample_or_of_an_unusable_one_are_counted_and_dropped():
     assert learner.counts.labels == 2
 
 
-def test_nothing_is_learned_from_a_sample_with_a_sensor_at_its_limit():
-    learner = engine(EngineSettings(saturation=4.0))
-    row = np.zeros(SPEC.features)
-    for tick, largest in enumerate((3.9, -3.9, 4.0, -1e6)):
-        row[2] = largest
-        learner.observe((tick + 1) * STEP_NS, row)
-    learned = [learner.label((tick + 1) * STEP_NS, np.zeros(3)) for tick in range(4)]
-    assert learned == [True, True, False, False]
+@pytest.mark.parametrize("delay", [1, 30])
+def test_features_and_errors_far_outside_of_what_was_trained_on_are_learned(delay):
+    """As of a drone trained in still air: the wind tilts it further than it ever was, and pushes
+    it as nothing ever did."""
+    made_up = stream(20.0, seed=7, change_s=8.0)
+    features, target = made_up.features.copy(), made_up.target.copy()
+    features[800:, 0] += 40.0
+    target[800:] += [20.0, -10.0, 5.0]
+    made_up = dataclasses.replace(made_up, features=features, target=target)
+    said, _ = follow(engine(EngineSettings()), made_up, delay=delay, train_every=50)
+    frozen = made_up.frozen
+    soon = 8.0 + 3.0 * (delay * SPEC.step_s + 0.15)
+    assert rmse(said, made_up, soon, 20.0) < 0.1 * rmse(frozen, made_up, soon, 20.0)
 
 
 def test_paused_engine_learns_nothing_and_says_why():

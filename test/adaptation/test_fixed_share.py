@@ -8,8 +8,11 @@ SHARES = (0.5, 0.25, 0.25)
 VARIANCE = np.ones(1)
 
 
-def mixture(share: float = 0.01, loss_max: float = 4.0) -> FixedShare:
-    return FixedShare(SHARES, 1, share, loss_max)
+LOSS_MAX = 4.0
+
+
+def mixture(share: float = 0.01) -> FixedShare:
+    return FixedShare(SHARES, 1, share)
 
 
 @given(
@@ -18,7 +21,7 @@ def mixture(share: float = 0.01, loss_max: float = 4.0) -> FixedShare:
 def test_weights_stay_a_distribution_and_nobody_is_given_up(batches):
     mixed = mixture()
     for *errors, samples in batches:
-        mixed.learn(np.array(errors)[:, None], VARIANCE, samples)
+        mixed.learn(np.array(errors)[:, None], VARIANCE, samples, LOSS_MAX)
         np.testing.assert_allclose(mixed.weights.sum(axis=0), 1.0, atol=1e-12)
     dealt = 1.0 - 0.99 ** batches[-1][-1]
     assert (mixed.weights[:, 0] >= dealt * np.array(SHARES) - 1e-12).all()
@@ -29,7 +32,7 @@ def test_loss_stays_near_that_of_the_best_sequence_of_experts(seed, lengths):
     """The bound of Herbster & Warmuth (1998) for log loss, with start and switches paid for."""
     rng = np.random.default_rng(seed)
     share = 0.02
-    mixed = mixture(share, loss_max=np.inf)
+    mixed = mixture(share)
     suffered = best = 0.0
     for length in lengths:
         errors = rng.uniform(0.0, 4.0, (length, 3))
@@ -37,7 +40,7 @@ def test_loss_stays_near_that_of_the_best_sequence_of_experts(seed, lengths):
         best += 0.5 * errors.sum(axis=0).min()
         for row in errors:
             suffered -= np.log(mixed.weights[:, 0] @ np.exp(-0.5 * row))
-            mixed.learn(row[:, None], VARIANCE, 1.0)
+            mixed.learn(row[:, None], VARIANCE, 1.0, np.inf)
     switches, stays = len(lengths) - 1, sum(lengths) - len(lengths)
     cost = np.log(4.0) - switches * np.log(share / 4.0) - stays * np.log(1.0 - share)
     assert suffered <= best + cost - np.log(1 - share) + 1e-9
@@ -46,19 +49,19 @@ def test_loss_stays_near_that_of_the_best_sequence_of_experts(seed, lengths):
 def test_expert_that_becomes_good_again_is_believed_soon():
     mixed = mixture()
     for _ in range(1000):
-        mixed.learn(np.array([[9.0], [0.1], [9.0]]), VARIANCE, 1.0)
+        mixed.learn(np.array([[9.0], [0.1], [9.0]]), VARIANCE, 1.0, LOSS_MAX)
     assert mixed.weights[0, 0] < 0.01
     samples = 0
     while mixed.weights[0, 0] < 0.9:
-        mixed.learn(np.array([[0.1], [9.0], [9.0]]), VARIANCE, 1.0)
+        mixed.learn(np.array([[0.1], [9.0], [9.0]]), VARIANCE, 1.0, LOSS_MAX)
         samples += 1
     assert samples <= 4
 
 
 def test_outputs_are_mixed_each_for_itself():
-    mixed = FixedShare(SHARES, 2, 0.01, 4.0)
+    mixed = FixedShare(SHARES, 2, 0.01)
     for _ in range(20):
-        mixed.learn(np.array([[0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]), np.ones(2), 1.0)
+        mixed.learn(np.array([[0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]), np.ones(2), 1.0, LOSS_MAX)
     assert mixed.weights[0, 0] > 0.9 and mixed.weights[1, 1] > 0.9
     np.testing.assert_array_equal(mixed.select([1]).weights, mixed.weights[:, [1]])
 
@@ -66,7 +69,7 @@ def test_outputs_are_mixed_each_for_itself():
 def test_one_outlier_decides_nothing():
     mixed = mixture()
     for _ in range(100):
-        mixed.learn(np.array([[0.0], [2.0], [2.0]]), VARIANCE, 1.0)
+        mixed.learn(np.array([[0.0], [2.0], [2.0]]), VARIANCE, 1.0, LOSS_MAX)
     trusted = mixed.weights[0, 0]
-    mixed.learn(np.array([[1e9], [0.0], [1e9]]), VARIANCE, 1.0)
+    mixed.learn(np.array([[1e9], [0.0], [1e9]]), VARIANCE, 1.0, LOSS_MAX)
     assert mixed.weights[0, 0] > 0.5 * trusted

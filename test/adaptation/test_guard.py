@@ -94,3 +94,39 @@ def test_a_network_that_says_nan_does_not_fly():
     for _ in range(10):
         guard.compare(target, said, np.ones(2), np.full(10, 0.01))
     assert guard.flies == 0 and guard.gain == 0.0  # of the other one, as good as shipped
+
+
+@pytest.mark.parametrize("size", [0.1, 30.0])
+def test_errors_are_compared_however_large_they_are(size):
+    """In standard deviations of the outputs: a change may be far outside what was trained on."""
+    guard = LiveGuard(SETTINGS, 1)
+    target = np.zeros((10, 2))
+    worse, better = (
+        np.broadcast_to(size * np.array([[1.0], [ratio]]), (10, 2, 2)) for ratio in (3.0, 1.0 / 3)
+    )
+    while guard.flies:
+        guard.compare(target, worse, np.ones(2), np.full(10, 0.01))
+    batches = 0
+    while not guard.flies:
+        guard.compare(target, better, np.ones(2), np.full(10, 0.01))
+        batches += 1
+    assert 0.1 * batches < SETTINGS.live_memory_s
+
+
+@given(st.floats(0.6, 2.0), st.lists(st.floats(0.5, 2.0), min_size=1, max_size=50))
+def test_what_would_be_said_now_counts_only_where_it_is_better_by_far(ratio, sizes):
+    guard = LiveGuard(SETTINGS, 1)
+    while guard.flies:
+        guard.learn(np.array([1.0, 2.0]), 0.1)
+    target, ones = np.zeros((5, 2)), np.ones((5, 2))
+    for size in sizes:
+        now = size * np.stack([ones, ratio * ones], axis=1)
+        guard.foresee(target, now, np.ones(2), np.full(5, 0.01))
+        assert guard.flies == 0
+    batches = 0
+    while not guard.flies:
+        guard.foresee(target, np.stack([ones, 0.1 * ones], axis=1), np.ones(2), np.full(5, 0.01))
+        batches += 1
+    assert batches > 1 and 0.05 * batches < 0.3
+    guard.learn(np.array([1.0, 1.0]), 0.1)
+    assert guard.flies == 1  # what spoke against it is forgotten

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from synthetic_belt import CENTRE, SPEC, STEP_NS, Tick, belt, fitted_model
@@ -145,6 +147,17 @@ def test_samples_that_are_not_usable_are_neither_learned_nor_scored():
     assert not known[:100].any()
     assert known[100:].any()
     assert robot.learner.score.cumulative().samples == known.sum()
+
+
+def test_nothing_is_learned_from_a_state_with_a_feature_at_its_limit():
+    robot = Robot()
+    for tick in belt(2.0, seed=5):
+        features = tick.features.copy()
+        if tick.stamp_ns >= 1_000_000_000:
+            features[2] = 10.0
+        robot.live(dataclasses.replace(tick, features=features))
+    known = ~np.isnan(known_targets(robot)).all(axis=1)
+    assert known[:99].any() and not known[100:].any()
 
 
 def test_stream_that_starts_again_long_before_is_followed():
