@@ -11,8 +11,8 @@ exponential forgetting (Haykin, Adaptive Filter Theory, ch. 10) in information f
 estimate of a Kalman filter whose prior is the anchor. The covariance (A_k + kappa_k S)^-1 can't
 exceed (kappa_k S)^-1, however long nothing excites it, and D_k goes back to 0 as labels end.
 
-The sums and their solution are compiled (`src/liquid_kernel/ridge.inl`): on matrices of this size
-two thirds of the time of numpy's calls is spent around the arithmetic.
+The sums and their solution are compiled (`src/liquid_kernel/ridge.inl`): at the size of a readout
+numpy spends longer around the arithmetic than in it.
 """
 
 from __future__ import annotations
