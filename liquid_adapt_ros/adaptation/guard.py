@@ -116,6 +116,8 @@ class LiveGuard:
         if advantage.max() > 0.0:
             self.flies = int(advantage.argmax())
         self._shipped_for_s = 0.0 if self.flies else self._shipped_for_s + duration_s
+        if self.flies:
+            self._foreseen = 0.0
 
     def foresee(self, target: Array, now: Array, output_weight: Array, dt_s: Array) -> None:
         """The same while the shipped network flies, of what it and the first that has learned

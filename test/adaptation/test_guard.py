@@ -130,3 +130,19 @@ def test_what_would_be_said_now_counts_only_where_it_is_better_by_far(ratio, siz
     assert batches > 1 and 0.05 * batches < 0.3
     guard.learn(np.array([1.0, 1.0]), 0.1)
     assert guard.flies == 1  # what spoke against it is forgotten
+
+
+def test_what_was_foreseen_before_something_flew_does_not_count_later():
+    guard = LiveGuard(SETTINGS, 1)
+    target, ones = np.zeros((5, 2)), np.ones((5, 2))
+
+    def fall_back_and_foresee_once():
+        while guard.flies:
+            guard.learn(np.array([1.0, 4.0]), 0.1)
+        guard.foresee(target, np.stack([ones, 0.1 * ones], axis=1), np.ones(2), np.full(5, 0.01))
+
+    fall_back_and_foresee_once()
+    while not guard.flies:
+        guard.learn(np.array([4.0, 1.0]), 0.1)
+    fall_back_and_foresee_once()
+    assert guard.flies == 0
