@@ -11,8 +11,7 @@ exponential forgetting (Haykin, Adaptive Filter Theory, ch. 10) in information f
 estimate of a Kalman filter whose prior is the anchor. The covariance (A_k + kappa_k S)^-1 can't
 exceed (kappa_k S)^-1, however long nothing excites it, and D_k goes back to 0 as labels end.
 
-The sums and their solution are compiled (`src/liquid_kernel/ridge.inl`): at the size of a readout
-numpy spends longer around the arithmetic than in it.
+The sums and their solution are compiled (`src/liquid_kernel/ridge.inl`).
 """
 
 from __future__ import annotations

@@ -150,6 +150,12 @@ def test_a_run_in_two_parts_is_the_run(recorded):
     np.testing.assert_array_equal(run.trace().adapted, whole.adapted)
     np.testing.assert_array_equal(run.trace().delay_s, whole.delay_s)
     assert run.trace().accepted == whole.accepted
+    another = StreamRun(learner(suite, model))
+    another.advance(stream, 300)
+    before = stream.detection_tick < 300
+    moved = stream.detection + np.where(before[:, None], np.float32(0.01), np.float32(0.0))
+    with pytest.raises(ValueError, match="differs from what it was before tick 300"):
+        another.advance(dataclasses.replace(stream, detection=moved), len(stream))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

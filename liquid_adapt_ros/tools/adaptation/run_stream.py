@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class StreamRun:
 
     def __init__(self, learner: OnlineLearner, training_period_s: float = TRAINING_PERIOD_S):
         self.tick = 0
+        self._seen: Stream | None = None
         self._learner = learner
         self._training_ticks = round(training_period_s / TICK_S)
         self._adapted: list[NDArray[np.float32]] = []
@@ -61,7 +62,15 @@ class StreamRun:
         self._engine_s = self._training_s = 0.0
 
     def advance(self, stream: Stream, until: int) -> None:
-        """Go on with a stream up to a tick; so far it must have been the same."""
+        """Go on with a stream up to a tick.
+
+        Raises ValueError where it is not what it has been so far.
+        """
+        if self._seen is not None and not _begins_alike(self._seen, stream):
+            raise ValueError(
+                f"the stream differs from what there was of it before tick {self.tick}"
+            )
+        self._seen = stream.until(until)
         begun_s = time.thread_time()
         detections = _by_tick(stream)
         for tick in range(self.tick, until):
@@ -130,6 +139,14 @@ def train(engine: AdaptationEngine) -> bool:
     except NotReady:
         return False
     return engine.finish(job, job.run()) is not None
+
+
+def _begins_alike(seen: Stream, stream: Stream) -> bool:
+    begins = stream.until(len(seen))
+    return all(
+        np.array_equal(getattr(seen, item.name), getattr(begins, item.name), equal_nan=True)
+        for item in fields(Stream)
+    )
 
 
 def _by_tick(stream: Stream) -> dict[int, list[tuple[int, NDArray[np.float32]]]]:
