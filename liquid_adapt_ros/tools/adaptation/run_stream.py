@@ -67,9 +67,7 @@ class StreamRun:
         Raises ValueError where it is not what it has been so far.
         """
         if self._seen is not None and not _begins_alike(self._seen, stream):
-            raise ValueError(
-                f"the stream differs from what there was of it before tick {self.tick}"
-            )
+            raise ValueError(f"the stream differs from what it was before tick {self.tick}")
         self._seen = stream.until(until)
         begun_s = time.thread_time()
         detections = _by_tick(stream)
