@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.expectations import Expectations
-from liquid_adapt_ros.adaptation.readout_adaptation import ExpectedLabels, ReadoutAdaptation
+from liquid_adapt_ros.adaptation.readout_adaptation import (
+    ExpectedLabels,
+    Labels,
+    ReadoutAdaptation,
+)
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
-from liquid_adapt_ros.adaptation.sample_ring import SampleRing
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment, with_isotropy
 from liquid_adapt_ros.adaptation.windows import Params
 from liquid_adapt_ros.adaptation.world_bank import WorldPrior
@@ -67,6 +71,7 @@ class AdaptedNetwork:
         # The second moment that the readout's prior was made of last, and that prior.
         self._prior_made_of: tuple[NDArray, NDArray] | None = None
         self._expected_until_ns = _LONG_AGO_NS  # newest sample whose label was ever expected
+        self._carried_ns: int | None = None  # newest sample when residuals were carried over last
 
     def use(self, network: Params) -> None:
         """Run these tensors from the next sample on, the readout being corrected as before."""
@@ -85,6 +90,8 @@ class AdaptedNetwork:
         self.backlog.clear()
         self._stream.reset()
         self._expected_until_ns = _LONG_AGO_NS
+        self._carried_ns = None
+        self.readout.persistence.forget_times()
 
     @property
     def anchor(self) -> NDArray[np.float64]:
@@ -118,6 +125,9 @@ class AdaptedNetwork:
             said = self._ring.predicted[-fresh:, self._place]
             said[:, 0] = phi @ self.readout.readout.T
             said[:, 1 : 1 + self.readout.estimates] = self.readout.predict(phi)
+            persistence = self.readout.persistence
+            self._ring.mixed[-fresh:, self._place] = said[:, 0] - persistence.correction
+            self._ring.carried[-fresh:, self._place] = persistence.newest
 
     def learn_backlog(self) -> tuple[NDArray, NDArray, NDArray, NDArray] | None:
         """Learn what has waited; None: nothing that is still kept.
@@ -144,12 +154,17 @@ class AdaptedNetwork:
         """
         if not self._adapts:
             return (~np.isnan(target)).astype(np.float64), np.ones(target.shape[1])
-        ring = self._ring
+        ring, place = self._ring, self._place
         return self.readout.learn(
-            ring.phi[rows, self._place].astype(np.float64),
-            target,
-            self.now(rows)[:, 1:],
-            self._settings.independent(ring.dt_s[rows]),
+            Labels(
+                stamp_s=ring.stamp_ns[rows] / NANOSECONDS,
+                phi=ring.phi[rows, place].astype(np.float64),
+                target=target,
+                predicted=self.now(rows)[:, 1:],
+                mixed=ring.mixed[rows, place].astype(np.float64),
+                carried=ring.carried[rows, place].astype(np.float64),
+                independent=self._settings.independent(ring.dt_s[rows]),
+            )
         )
 
     def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -180,7 +195,17 @@ class AdaptedNetwork:
         if self._adapts:
             self.note_predictions()
             labels = self._expected_labels(expected) if expected else None
-            self.readout.solve(self._prior(nominal_moment), labels)
+            self.readout.solve(self._prior(nominal_moment), labels, self._elapsed_s())
+
+    @property
+    def carries(self) -> bool:
+        """Whether residuals of the newest labels are carried over."""
+        return bool(self.readout.persistence.newest.any())
+
+    def carry_over(self) -> None:
+        """Where no labels come: let what is carried over fade."""
+        self.note_predictions()
+        self.readout.carry_over(self._elapsed_s())
 
     def rebuild(
         self, phi: NDArray[np.float64], nominal_moment: NDArray[np.float64] | None
@@ -214,6 +239,14 @@ class AdaptedNetwork:
             self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
             self._unseen = 0
         return self._moment
+
+    def _elapsed_s(self) -> float:
+        """Time of stream since this was asked for last [s]."""
+        newest_ns = int(self._ring.stamp_ns[-1]) if len(self._ring) else None
+        since_ns, self._carried_ns = self._carried_ns, newest_ns
+        if newest_ns is None or since_ns is None:
+            return 0.0
+        return (newest_ns - since_ns) / NANOSECONDS
 
     def _expected_labels(self, expected: Expectations) -> ExpectedLabels | None:
         """What is expected now; None: nothing. Estimates are compared by what they say of a sample

@@ -264,9 +264,14 @@ class AdaptationEngine:
 
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
-        if not (self._pending or self._expectations.are_new) or not self.is_due:
+        is_news = bool(self._pending) or self._expectations.are_new
+        if not (is_news or any(network.carries for network in self.networks)) or not self.is_due:
             return None
         self._updated_ns = self._newest_ns
+        if not is_news:
+            for network in self.networks:
+                network.carry_over()
+            return self._fly("readout") if self.flies else None
         self._updates += 1
         following = self._following()
         for network in self.networks:

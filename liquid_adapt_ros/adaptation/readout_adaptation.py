@@ -4,7 +4,9 @@ The network's features phi stay as they are; only the linear map from them to th
 learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
 needs the fewest samples, some of the whole readout with different memories, and where it is known
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
-the anchor, output by output; where nothing is to be gained, the anchor wins.
+the anchor, output by output; where nothing is to be gained, the anchor wins. What the mixture
+still leaves of the newest labels is carried over to the next samples as far as it lasts
+(`residual_persistence.py`): all of it together is one readout.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
 Neural-Fly's composite adaptation (O'Connell et al., arXiv 2205.06908), and it suffices for
@@ -22,9 +24,29 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.output_group import OutputGroup
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
+from liquid_adapt_ros.adaptation.residual_persistence import ResidualPersistence
 from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 
 Array = NDArray[np.float64]
+
+
+class Labels(NamedTuple):
+    """Labels of N samples, oldest first.
+
+    stamp_s: (N,) [s]. phi: (N, P). target: (N, O), NaN where not known now (or known before).
+    predicted: (N, estimates, O) as `predict` said before any of these labels was known. mixed,
+    carried: (N, O) what the mixture said when the samples were observed, and what could have been
+    carried over then; NaN where it is not known any more. independent: (N,) how many independent
+    samples each one is.
+    """
+
+    stamp_s: Array
+    phi: Array
+    target: Array
+    predicted: Array
+    mixed: Array
+    carried: Array
+    independent: Array
 
 
 class ExpectedLabels(NamedTuple):
@@ -53,6 +75,7 @@ class ReadoutAdaptation:
 
     Attributes:
         estimates: how many there are.
+        persistence: what is carried over.
     """
 
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
@@ -75,11 +98,15 @@ class ReadoutAdaptation:
         # (estimates, O, P); the first is the anchor itself.
         self._readouts = np.repeat(self._anchor[None], self.estimates, axis=0)
         self._mixed = self._anchor.copy()
+        self.persistence = ResidualPersistence(outputs, settings)
+        self._to_follow: list[tuple[Labels, Array]] = []
 
     @property
     def readout(self) -> Array:
-        """The mixture (O, P)."""
-        return self._mixed
+        """The mixture (O, P), and what is carried over."""
+        readout = self._mixed.copy()
+        readout[:, -1] += self.persistence.correction
+        return readout
 
     @property
     def anchor_weight(self) -> Array:
@@ -94,18 +121,13 @@ class ReadoutAdaptation:
         rows = self._readouts.reshape(-1, self._readouts.shape[2])
         return (phi @ rows.T).reshape(*phi.shape[:-1], *self._readouts.shape[:2])
 
-    def learn(
-        self, phi: Array, target: Array, predicted: Array, independent: Array
-    ) -> tuple[Array, Array]:
-        """Take N labelled samples, oldest first.
+    def learn(self, labels: Labels) -> tuple[Array, Array]:
+        """Take N labelled samples.
 
         Returns how much each label counts, (N, O), and by how much all that came before counts
         less from now on, (O,): the world may have jumped.
-
-        phi: (N, P). target: (N, O), NaN where not known now (or known before). predicted:
-        (N, estimates, O) as `predict` said before any of these labels was known. independent:
-        (N,) how many independent samples each one is.
         """
+        phi, target, independent = labels.phi, labels.target, labels.independent
         known = ~np.isnan(target)
         trust = np.zeros(target.shape)
         kept = np.ones(target.shape[1])
@@ -119,7 +141,7 @@ class ReadoutAdaptation:
                     phi[rows],
                     target[rows][:, outputs],
                     residual[rows][:, outputs],
-                    predicted[rows][:, :, outputs],
+                    labels.predicted[rows][:, :, outputs],
                     independent[rows],
                 )
                 trust[np.ix_(rows, outputs)] = counts[:, None]
@@ -127,6 +149,9 @@ class ReadoutAdaptation:
             if kept.min() < 1.0:
                 self._world.fade(float(kept.min()))
             self._world.learn(phi, residual, trust * independent[:, None], independent)
+        counts = trust * independent[:, None]
+        self.persistence.learn(labels.carried, target - labels.mixed, counts)
+        self._to_follow.append((labels, trust))
         return trust, kept
 
     def rebuild(
@@ -142,6 +167,8 @@ class ReadoutAdaptation:
         self._anchor = np.array(anchor, np.float64)
         known = ~np.isnan(target)
         residual = target - phi @ self._anchor.T
+        self._to_follow.clear()
+        self.persistence.forget_newest()
         for group in self._groups:
             first = group.outputs[0]
             rows = known[:, first]
@@ -152,10 +179,13 @@ class ReadoutAdaptation:
                 counts = ages * trust[rows, first]
                 group.teach(phi[rows], residual[rows][:, group.outputs], ages, counts)
 
-    def solve(self, prior: Array, expected: ExpectedLabels | None = None) -> Array:
-        """Solve for all estimates and return their mixture (O, P).
+    def solve(
+        self, prior: Array, expected: ExpectedLabels | None = None, elapsed_s: float = 0.0
+    ) -> None:
+        """Solve for all estimates, and mix them.
 
-        prior: S (P, P). expected: counts this time as if it had been learned.
+        prior: S (P, P). expected: counts this time as if it had been learned. elapsed_s: time
+        since this was done last [s].
         """
         whole = slice(2, 2 + len(self._settings.memories))
         residual = None if expected is None else expected.target - expected.phi @ self._anchor.T
@@ -171,7 +201,18 @@ class ReadoutAdaptation:
             self._mixed[group.outputs] = anchor + np.einsum(
                 "ko,kop->op", part.mixture.weights, corrections
             )
-        return self._mixed
+        self.carry_over(elapsed_s)
+
+    def carry_over(self, elapsed_s: float) -> None:
+        """Carry over what is left of the labels learned since this was done last, so long ago
+        [s]."""
+        labelled = np.zeros(len(self._anchor), np.bool_)
+        for labels, trust in self._to_follow:
+            left = labels.target - labels.phi @ self._mixed.T
+            self.persistence.follow(labels.stamp_s, left, trust)
+            labelled |= (trust > 0.0).any(axis=0)
+        self._to_follow.clear()
+        self.persistence.fade(elapsed_s, labelled)
 
     def _worlds(self, expected: ExpectedLabels | None, residual: Array | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P); none where worlds are unknown."""
@@ -190,6 +231,8 @@ class ReadoutAdaptation:
         for number, group in enumerate(self._groups):
             for name in OutputGroup.STATE:
                 tensors[f"{number}.{name}"] = group.state(name)
+        for name in ResidualPersistence.STATE:
+            tensors[f"persistence.{name}"] = getattr(self.persistence, name)
         if self._world is not None:
             bank = self._world.bank
             tensors |= {"world.information": bank.information, "world.cross": bank.cross}
@@ -209,6 +252,7 @@ class ReadoutAdaptation:
             for number, group in enumerate(groups)
             for name in OutputGroup.STATE
         }
+        shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
         if self._world is not None:
             bank = self._world.bank
             shapes |= {
@@ -225,6 +269,8 @@ class ReadoutAdaptation:
         for number, group in enumerate(self._groups):
             for name in OutputGroup.STATE:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
+        for name in ResidualPersistence.STATE:
+            getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]
             self._world.bank.cross[:] = tensors["world.cross"]

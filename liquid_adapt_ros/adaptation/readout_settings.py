@@ -41,6 +41,10 @@ class ReadoutSettings:
             five labels at least.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
+        persistence_memory: memory of how much of a residual lasts [independent samples].
+        persistence_prior: independent samples that say that nothing does.
+        persistence_average_s: time over which the newest residuals are averaged [s].
+        persistence_lasts_s: what is carried over fades in this time where no labels come [s].
     """
 
     correlation_s: float = 0.1
@@ -62,6 +66,10 @@ class ReadoutSettings:
     gate_memory: float = 1.5
     jump_ratio: float = 6.0
     jump_kept: float = 0.1
+    persistence_memory: float = 30.0
+    persistence_prior: float = 5.0
+    persistence_average_s: float = 0.05
+    persistence_lasts_s: float = 0.5
 
     def __post_init__(self) -> None:
         for memories, priors in (("memories", "priors"), ("world_memories", "world_priors")):
@@ -73,7 +81,16 @@ class ReadoutSettings:
                 )
         if not self.memories:
             raise ValueError("memories = (): there must be one at least")
-        for name in ("correlation_s", "offset_memory", "variance_memory", "noise_floor"):
+        for name in (
+            "correlation_s",
+            "offset_memory",
+            "variance_memory",
+            "noise_floor",
+            "persistence_memory",
+            "persistence_prior",
+            "persistence_average_s",
+            "persistence_lasts_s",
+        ):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("world_share", "anchor_share", "share_per_sample"):

@@ -23,6 +23,8 @@ class SampleRing:
         phi: (N, K, P) what the readout of each network read, 1 at the end.
         predicted: (N, K, E, O) what came of each network's readouts, and what each of them said;
             NaN where it has not been noted.
+        mixed, carried: (N, K, O) what came of each network's readouts without what was carried
+            over from the newest residuals, and what could have been; NaN as there.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
         target: (N, O) labels; NaN where not known.
         trust: (N, O) how much a label counts, 0 to 1.
@@ -41,6 +43,8 @@ class SampleRing:
         "hidden_state",
         "phi",
         "predicted",
+        "mixed",
+        "carried",
         "flown",
         "target",
         "trust",
@@ -69,6 +73,8 @@ class SampleRing:
             "hidden_state": np.zeros((rows, hidden), np.float32),
             "phi": np.zeros((rows, networks, phi), np.float32),
             "predicted": np.zeros((rows, networks, experts, outputs), np.float32),
+            "mixed": np.zeros((rows, networks, outputs), np.float32),
+            "carried": np.zeros((rows, networks, outputs), np.float32),
             "flown": np.zeros((rows, 2, outputs), np.float32),
             "target": np.zeros((rows, outputs), np.float32),
             "trust": np.zeros((rows, outputs), np.float32),
@@ -84,7 +90,7 @@ class SampleRing:
         return self._columns[name][self._start : self._end]
 
     def append(self, **row: object) -> None:
-        """Add the newest sample: every column but predicted, target and trust, by name.
+        """Add the newest sample: every column but those that are known later, by name.
 
         Raises ValueError unless its stamp is newer than the newest one.
         """
@@ -96,8 +102,8 @@ class SampleRing:
             self._move_to_front()
         for name, value in row.items():
             self._columns[name][self._end] = value
-        self._columns["predicted"][self._end] = np.nan
-        self._columns["target"][self._end] = np.nan
+        for name in ("predicted", "mixed", "carried", "target"):
+            self._columns[name][self._end] = np.nan
         self._columns["trust"][self._end] = 0.0
         self._end += 1
         self._start = max(self._start, self._end - self.capacity)

@@ -42,7 +42,10 @@ def through_a_file(learner, other, path):
 def test_restored_engine_answers_and_goes_on_as_the_one_that_was_saved(learned, tmp_path):
     other = engine()
     through_a_file(learned, other, tmp_path / "state")
-    for name, value in learned.params.items():
+    expected = dict(learned.params)
+    # What is carried over from the newest labels is of the moment, and not kept.
+    expected["readout.bias"] -= learned.networks[learned.flies - 1].readout.persistence.correction
+    for name, value in expected.items():
         np.testing.assert_allclose(other.params[name], value, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(other.anchor_weight, learned.anchor_weight, atol=1e-6)
     made_up = stream(15.0, seed=1, change_s=3.0)

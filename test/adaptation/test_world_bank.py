@@ -7,7 +7,7 @@ from streams import PARAMS, SPEC, follow, stream
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.engine_state import engine_state, restore_engine, state_shapes
-from liquid_adapt_ros.adaptation.readout_adaptation import ReadoutAdaptation
+from liquid_adapt_ros.adaptation.readout_adaptation import Labels, ReadoutAdaptation
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.windows import NominalSet, Windows
 from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
@@ -96,7 +96,9 @@ def test_labels_of_one_output_correct_the_others(seed):
     for knows in (world, None):
         adaptation = ReadoutAdaptation(np.zeros((OUTPUTS, FEATURES)), ReadoutSettings(), knows)
         predicted = np.stack([adaptation.predict(row) for row in phi])
-        adaptation.learn(phi, target, predicted, np.ones(len(phi)))
+        unknown = np.full_like(target, np.nan)
+        ones = np.ones(len(phi))
+        adaptation.learn(Labels(ones, phi, target, predicted, unknown, unknown, ones))
         adaptation.solve(np.eye(FEATURES))
         estimates = np.stack([adaptation.predict(row) for row in phi])[:, :, 1]
         off = estimates - (phi @ change.T)[:, 1, None]
