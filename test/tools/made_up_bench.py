@@ -22,6 +22,8 @@ RATIOS = {
     "window_gradient/ncps_ltc": 120.0,
     "window_gradient/torch_gru": 0.9,
     "window_gradient/torch_autograd_form": 40.0,
+    "readout/numpy_solve": 2.0,
+    "readout/scipy_cholesky": 1.5,
 }
 WORKLOAD = Workload(hidden=8, head=4, window=6)
 TINY = BenchSettings(
@@ -63,6 +65,7 @@ def made_up_report() -> dict:
         },
         "step": {"ours": {"liquid_ode/rk4": timing}, "peers": {"ncps_cfc": timing}},
         "window_gradient": {"ours": {"liquid_ode/rk4": timing}, "peers": {"ncps_cfc": timing}},
+        "readout": {"ours": {"compiled": timing}, "peers": {"numpy_solve": timing}},
         "gradient_error": {"liquid_ode/rk4": 5e-7},
         "growth": dict.fromkeys((STEP, GRADIENT, BY_WINDOW, BY_BATCH), curve),
         "latency": {

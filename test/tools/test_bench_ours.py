@@ -13,6 +13,7 @@ from liquid_adapt_ros.tools.bench.accuracy import gradient_error
 from liquid_adapt_ros.tools.bench.design_tables import evaluations_per_sample
 from liquid_adapt_ros.tools.bench.growth import line, slope
 from liquid_adapt_ros.tools.bench.plain_form import plain_network
+from liquid_adapt_ros.tools.bench.readouts import our_update, peer_updates
 from liquid_adapt_ros.tools.bench.sequence_task import SequenceTask, compare, our_networks
 from liquid_adapt_ros.tools.bench.settings import SequenceSettings, TrackingSettings
 from liquid_adapt_ros.tools.bench.steps import OURS, STEP_CELLS, our_steps, plain_step
@@ -154,3 +155,11 @@ def test_windows_follow_each_other_and_share_their_ends():
     task = SequenceTask(sines(400), dataclasses.replace(TINY.sequence, window=10))
     assert task._train.shape == (29, 11, 2)
     assert torch.equal(task._train[1:, 0], task._train[:-1, -1])
+
+
+@pytest.mark.parametrize("name", peer_updates(WORKLOAD))
+def test_every_peer_comes_to_the_same_readout(name):
+    ours, peer = our_update(WORKLOAD)["compiled"], peer_updates(WORKLOAD)[name]
+    for _ in range(3):
+        # Ours keeps the equations solvable by a millionth of the prior's trace, the peers do not.
+        np.testing.assert_allclose(peer(), ours(), rtol=1e-4, atol=1e-6)

@@ -44,7 +44,8 @@ def draw_report(report: Mapping[str, Any], path: Path) -> None:
 
 def _draw_ratios(axes: Axes, ratios: Mapping[str, float]) -> None:
     names = list(ratios)[::-1]
-    colours = [_STEP if name.startswith("step/") else _GRADIENT for name in names]
+    by_kind = {"step": _STEP, "window_gradient": _GRADIENT, "readout": _NEUTRAL}
+    colours = [by_kind[name.split("/")[0]] for name in names]
     bars = axes.barh(names, [ratios[name] for name in names], color=colours, height=0.7)
     axes.bar_label(bars, [times(ratios[name]) for name in names], padding=3, fontsize=9)
     axes.axvline(1.0, color=_NEUTRAL, linewidth=1.0)

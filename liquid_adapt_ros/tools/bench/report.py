@@ -45,6 +45,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
         _ratio_table(report["ratios"]),
         _timing_table("Streaming step [us]", report["step"], "one sample, batch 1"),
         _timing_table("Window gradient [us]", report["window_gradient"], "forward and backward"),
+        _timing_table("Readout update [us]", report["readout"], "5 labels, two memories"),
         _sequence_table(report["sequence_task"]),
         _accuracy_table(report["gradient_error"]),
         *_growth_tables(report["growth"]),
@@ -80,7 +81,7 @@ def machine_line(machine: Mapping[str, Any]) -> str:
 
 def _ratio_table(ratios: Mapping[str, float]) -> Table:
     rows = [(name, times(value)) for name, value in ratios.items()]
-    note = "processor time of a call, median of the peer over that of liquid_ode/rk4"
+    note = "processor time of a call, median of the peer over that of ours"
     return Table("How many times longer the peers take", ("against", "ratio"), rows, note)
 
 

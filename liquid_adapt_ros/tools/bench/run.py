@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from liquid_adapt_ros.tools.bench import peers, steps, windows
+from liquid_adapt_ros.tools.bench import peers, readouts, steps, windows
 from liquid_adapt_ros.tools.bench.accuracy import gradient_errors
 from liquid_adapt_ros.tools.bench.design_tables import latency_table, measure_trade_offs
 from liquid_adapt_ros.tools.bench.growth import measure_growth
@@ -58,6 +58,13 @@ class Benchmark:
                 timing.gradient_rounds,
                 update,
             )
+        with self.progress("readout update") as update:
+            readout = self._time(
+                readouts.our_update(workload),
+                readouts.peer_updates(workload),
+                timing.gradient_rounds,
+                update,
+            )
         with self.progress("gradient accuracy") as update:
             accuracy = gradient_errors(workload, update)
         with self.progress("cost against size") as update:
@@ -70,10 +77,13 @@ class Benchmark:
         with self.progress("sequence task") as update:
             sequence = self._sequence_task(update)
         return {
-            "ratios": step.ratios("step") | gradient.ratios("window_gradient"),
+            "ratios": step.ratios("step")
+            | gradient.ratios("window_gradient")
+            | readout.ratios("readout"),
             "machine": where,
             "step": step.to_dict(),
             "window_gradient": gradient.to_dict(),
+            "readout": readout.to_dict(),
             "gradient_error": accuracy,
             "growth": growth,
             "latency": latency,
