@@ -206,6 +206,9 @@ def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
     summary = report["summary"]
     assert summary["raised_by_half"] == ["camera_bump"]
     assert summary["fall_percent 5-30 s"]["median_over_disturbances"] == pytest.approx(75.0)
+    # 40 mm frozen, 10 mm where nothing changes, 10 mm learned: all that was added is gone.
+    removed = summary["removed_of_what_was_added_percent 5-30 s"]
+    assert removed["worst_that_raises_it"] == pytest.approx(100.0)
     assert summary["cost_where_nothing_changed_percent"]["worst_seed"] == pytest.approx(-75.0)
     assert summary["picks"]["camera_bump"]["adapted"] == pytest.approx(0.9)
     assert summary["picks"]["camera_bump"]["frozen_by_policy"] == pytest.approx(0.2)
@@ -222,7 +225,7 @@ def test_pieces_that_are_there_are_not_done_again_and_the_report_holds_them_all(
     )
     json.dumps(report)
     text = markdown(report)
-    assert "camera_bump" in text
+    assert "| camera_bump | 4.0x | 50 / 50 / 50 | 75 / 75 / 75 | 100 / 100 / 100 |" in text
     assert "| readout | 50 | 50 | 50 | -50 | 2 | 2 | 5 |" in text
     draw(report, tmp_path / "report.png")
     assert (tmp_path / "report.png").stat().st_size > 10_000

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from liquid_adapt_ros.tools.adaptation.summary import FALLS, fall_percent, position, rise
+from liquid_adapt_ros.tools.adaptation.summary import (
+    FALLS,
+    FULL,
+    RAISED,
+    fall_percent,
+    position,
+    removed_percent,
+    rise,
+)
 
 _PHASES = ("before", "0-5 s", "5-30 s", "30-60 s", "return 0-5 s", "after")
 
@@ -26,6 +34,9 @@ def markdown(report: dict[str, Any]) -> str:
         "changes; share of a core: median over all.\n",
         _ways(report["ways"]),
         "## Fall of the position error against the frozen network, median over seeds\n",
+        "The last column says how much learning removed of what a disturbance added to the frozen "
+        "network's error in an episode of the same seed in which nothing changes, for those that "
+        "raise it by half or more.\n",
         _falls(report["disturbances"]),
         "## Position error in mm: median over seeds (smallest - largest)\n",
     ]
@@ -78,8 +89,14 @@ def _falls(disturbances: dict[str, Any]) -> str:
                 for phase in FALLS
             ]
             row.append(" / ".join(falls))
+        row.append(_removed(disturbances, name) if rise(item) >= RAISED else "-")
         rows.append(row)
-    return _table(["disturbance", "raises error", *(f"{m} [%]" for m in methods)], rows)
+    ways = [f"{method} [%]" for method in methods]
+    return _table(["disturbance", "raises error", *ways, "removed of what was added [%]"], rows)
+
+
+def _removed(disturbances: dict[str, Any], name: str) -> str:
+    return " / ".join(f"{removed_percent(disturbances, name, FULL, phase):.0f}" for phase in FALLS)
 
 
 def _errors(methods: dict[str, Any]) -> str:

@@ -93,6 +93,19 @@ def fall_percent(methods: dict[str, Any], method: str, phase: str) -> float:
     return float(np.nanmedian(100.0 * (1.0 - ratio)))
 
 
+def removed_percent(everything: dict[str, Any], name: str, method: str, phase: str) -> float:
+    """How much is removed of the error that a disturbance adds to the frozen network's in an
+    episode of the same seed in which nothing changes; median over the seeds [%].
+
+    What is left of it where nothing changes no learning can take away, and the fall of the whole
+    error can't exceed what was added.
+    """
+    methods, quiet = everything[name], position(everything[NOTHING], "frozen", phase)
+    frozen = position(methods, "frozen", phase)
+    removed = frozen - position(methods, method, phase)
+    return float(np.nanmedian(100.0 * removed / (frozen - quiet)))
+
+
 def rise(methods: dict[str, Any]) -> float:
     """By which factor a disturbance raises the frozen network's error, median over seeds."""
     disturbed = position(methods, "frozen", "disturbed")
@@ -115,6 +128,11 @@ def _summary(report: dict[str, Any]) -> dict[str, Any]:
             "median_over_disturbances": float(np.median(falls)),
             "median_over_those_that_raise_it": float(np.median(worst)) if worst else None,
             "worst_that_raises_it": float(np.min(worst)) if worst else None,
+        }
+        removed = [removed_percent(everything, name, FULL, phase) for name in raised]
+        summary[f"removed_of_what_was_added_percent {phase}"] = {
+            "median_over_those_that_raise_it": float(np.median(removed)) if removed else None,
+            "worst_that_raises_it": float(np.min(removed)) if removed else None,
         }
     with_oracle = {name: item for name, item in raised.items() if "oracle" in item}
     if with_oracle:
