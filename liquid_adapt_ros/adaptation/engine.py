@@ -220,9 +220,12 @@ class AdaptationEngine:
         self._expectations.clear()
 
     def pause(self, reason: str) -> None:
-        """Learn nothing from samples and labels that come from now on; "" ends the pause."""
+        """Learn nothing from samples and labels that come from now on, and carry no residuals over
+        from the newest; "" ends the pause."""
         self._paused = reason
         self._expectations.clear()
+        for network in self.networks:
+            network.readout.carries_over = not reason
 
     # --- what is known ------------------------------------------------------------------------
 

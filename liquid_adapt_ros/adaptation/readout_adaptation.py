@@ -76,12 +76,14 @@ class ReadoutAdaptation:
     Attributes:
         estimates: how many there are.
         persistence: what is carried over.
+        carries_over: whether anything is; False: nothing, as while learning is paused.
     """
 
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
         self._settings, self._world_prior = settings, world
         self._shares = settings.shares(world)
         self.estimates = len(self._shares)
+        self.carries_over = True
         self.restart(anchor)
 
     def restart(self, anchor: Array) -> None:
@@ -212,7 +214,10 @@ class ReadoutAdaptation:
             self.persistence.follow(labels.stamp_s, left, trust)
             labelled |= (trust > 0.0).any(axis=0)
         self._to_follow.clear()
-        self.persistence.fade(elapsed_s, labelled)
+        if self.carries_over:
+            self.persistence.fade(elapsed_s, labelled)
+        else:
+            self.persistence.forget_newest()
 
     def _worlds(self, expected: ExpectedLabels | None, residual: Array | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P); none where worlds are unknown."""

@@ -161,6 +161,25 @@ def test_nonsense_is_refused():
             ReadoutSettings(**{f"persistence_{name}": 0.0})
 
 
+def test_a_pause_ends_it_with_one_update():
+    engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
+    made_up = drifting(stream(15.0, seed=3))
+    follow(engine, made_up, delay=1)
+    assert engine.networks[0].carries
+    engine.pause("for a test")
+    updates = []
+    for tick in range(len(made_up.features), len(made_up.features) + 20):
+        engine.observe(tick * STEP_NS, made_up.features[-1])
+        updates.append(engine.update())
+    # The labels that had come before the pause are learned with it.
+    (update,) = [update for update in updates if update is not None]
+    assert not engine.networks[0].carries
+    mixed = engine.networks[0].readout._mixed
+    np.testing.assert_array_equal(update.tensors["readout.bias"], mixed[:, -1].astype(np.float32))
+    engine.pause("")
+    assert engine.networks[0].readout.carries_over
+
+
 def test_after_a_jump_of_the_clock_it_goes_on_with_the_labels_of_the_new_stream():
     engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
     made_up = drifting(stream(15.0, seed=3))
