@@ -8,11 +8,9 @@ from sensor_drivers import unchanged
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 from synthetic_belt import SPEC, write_fitted_model
-from trainer_robot import SHIFT_AFTER_S, Robot
+from trainer_robot import SHIFT_AFTER_S, START_TIMEOUT_S, Robot
 
 NODE = "online_trainer"
-# Importing torch takes long on a busy machine.
-START_TIMEOUT_S = 90.0
 READOUT = frozenset({"readout.weight", "readout.bias"})
 
 
