@@ -89,7 +89,8 @@ class ResidualPersistence:
         self.square = kept * self.square + (weighted * carried).sum(axis=0)
 
     def follow(self, stamp_s: Array, residual: Array, trust: Array) -> None:
-        """Take what is left now of the newest labels, (N, O), oldest first.
+        """Take what is left now of the newest labels, (N, O), oldest first. As far as they are not
+        believed, what was there stays.
 
         stamp_s: (N,) times of their samples [s]. trust: (N, O) how much each counts; 0 where not
         known.
@@ -101,11 +102,13 @@ class ResidualPersistence:
             return
         age_s = np.where(known, newest_s - stamp_s[:, None], np.inf)
         average_s = self._settings.persistence_average_s
-        weight = trust * np.exp(-age_s / average_s)
-        mean = (weight * np.where(known, residual, 0.0)).sum(axis=0)
-        mean /= np.maximum(weight.sum(axis=0), _TINY)
-        kept = np.exp((self._labelled_s[is_newer] - newest_s[is_newer]) / average_s)
-        self.newest[is_newer] = kept * self.newest[is_newer] + (1.0 - kept) * mean[is_newer]
+        weight = np.exp(-age_s / average_s)
+        weight /= np.maximum(weight.sum(axis=0), _TINY)
+        weight *= trust
+        mean = (weight * np.where(known, residual, 0.0)).sum(axis=0)[is_newer]
+        believed = weight.sum(axis=0)[is_newer]
+        fresh = 1.0 - np.exp((self._labelled_s[is_newer] - newest_s[is_newer]) / average_s)
+        self.newest[is_newer] += fresh * (mean - believed * self.newest[is_newer])
         self._labelled_s = newest_s
 
     def fade(self, elapsed_s: float, labelled: NDArray[np.bool_]) -> None:

@@ -101,6 +101,24 @@ def test_outputs_without_labels_are_not_touched_by_those_of_others():
     np.testing.assert_array_equal(persistence.newest, [0.4, 0.0])
 
 
+def test_labels_count_as_far_as_they_are_believed():
+    """An outlier alone leaves what was there; beside others it counts as a part of their mean."""
+    settings_ = ReadoutSettings(persistence_average_s=0.05)
+    batches = (
+        ([2.0], [[9.0]], [[0.01]]),
+        ([2.0, 2.0 + STEP_S], [[0.6], [9.0]], [[1.0], [0.01]]),
+    )
+    for stamp_s, residual, trust in batches:
+        persistence = ResidualPersistence(1, settings_)
+        persistence.follow(np.array([1.0]), np.array([[0.4]]), np.ones((1, 1)))
+        persistence.follow(np.array(stamp_s), np.array(residual), np.array(trust))
+        # Of labels a second ago nothing is left by their age: weights are of the batch alone.
+        weight = np.exp((np.array(stamp_s) - stamp_s[-1]) / 0.05)[:, None]
+        weight = weight / weight.sum() * trust
+        expected = (weight * residual).sum() + (1.0 - weight.sum()) * 0.4
+        np.testing.assert_allclose(persistence.newest, expected, rtol=1e-6)
+
+
 def test_it_fades_to_nothing_where_no_labels_come():
     persistence = ResidualPersistence(2, ReadoutSettings(persistence_lasts_s=0.5))
     persistence.follow(np.array([1.0]), np.array([[0.4, 0.4]]), np.ones((1, 2)))
@@ -134,6 +152,26 @@ def test_engine_gains_by_it_where_labels_come_soon_and_loses_nothing_where_late(
             left[name, delay] = rmse(said, made_up, 10.0, 30.0)
     assert left["with", 2] < 0.9 * left["without", 2]
     assert left["with", 40] < 1.02 * left["without", 40]
+
+
+def test_engine_gains_by_it_where_one_label_of_ten_is_an_outlier():
+    """Ten labels a second: an outlier is the only news of its update."""
+    left = {}
+    made_up = drifting(stream(30.0, seed=3))
+    for name, readout in (("with", ReadoutSettings()), ("without", WITHOUT)):
+        rng = np.random.default_rng(1)
+
+        def now_and_then(known, target, rng=rng):
+            if known % 10:
+                return None
+            return target + rng.choice([0.0, -3.0, 3.0], p=[0.9, 0.05, 0.05])
+
+        engine = AdaptationEngine(
+            SPEC, PARAMS, settings=EngineSettings(training=None, readout=readout)
+        )
+        said, _ = follow(engine, made_up, delay=2, label=now_and_then)
+        left[name] = rmse(said, made_up, 10.0, 30.0)
+    assert left["with"] < 0.9 * left["without"]
 
 
 def test_what_the_engine_carries_over_is_gone_soon_after_the_last_label():
