@@ -56,12 +56,11 @@ class CommandHistory:
             return np.full((len(wanted), self._size), np.nan)
         after = near_ns.searchsorted(wanted)
         # Of the command before and the one after, the nearer, and the earlier of two as near.
-        places = np.clip([after - 1, after], 0, len(near_ns) - 1)
-        apart_ns = np.abs(near_ns[places] - wanted)
-        nearer = apart_ns.argmin(axis=0)
-        columns = np.arange(len(wanted))
-        belongs = apart_ns[nearer, columns] <= self._tolerance_ns
-        return np.where(belongs[:, None], commands[places[nearer, columns]], np.nan)
+        before, after = np.maximum(after - 1, 0), np.minimum(after, len(near_ns) - 1)
+        before_ns, after_ns = wanted - near_ns[before], near_ns[after] - wanted
+        nearest = np.where(np.abs(after_ns) < np.abs(before_ns), after, before)
+        belongs = np.abs(near_ns[nearest] - wanted) <= self._tolerance_ns
+        return np.where(belongs[:, None], commands[nearest], np.nan)
 
     def newest(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Stamps (N,) and values (N, size) of the commands from `since_ns` on."""

@@ -267,8 +267,10 @@ class AdaptationEngine:
 
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
+        if not self.is_due:
+            return None
         is_news = bool(self._pending) or self._expectations.are_new
-        if not (is_news or any(network.carries for network in self.networks)) or not self.is_due:
+        if not (is_news or any(network.carries for network in self.networks)):
             return None
         self._updated_ns = self._newest_ns
         if not is_news:

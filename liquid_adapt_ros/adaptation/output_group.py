@@ -123,7 +123,7 @@ class OutputGroup:
 
     def _gate_labels(self, independent: Array) -> int:
         """How many of the newest labels say what is usual."""
-        labels = self._settings.gate_memory / max(float(np.mean(independent)), _LEAST_INDEPENDENT)
+        labels = self._settings.gate_memory / max(float(independent.mean()), _LEAST_INDEPENDENT)
         return max(_GATE_LABELS, round(labels))
 
     def _trust(self, error: Array, usual: Array) -> Array:

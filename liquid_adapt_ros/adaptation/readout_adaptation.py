@@ -29,6 +29,8 @@ from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 
 Array = NDArray[np.float64]
 
+_ONE = np.ones((1, 1))
+
 
 class Labels(NamedTuple):
     """Labels of N samples, oldest first.
@@ -191,18 +193,17 @@ class ReadoutAdaptation:
         """
         whole = slice(2, 2 + len(self._settings.memories))
         residual = None if expected is None else expected.target - expected.phi @ self._anchor.T
-        worlds = self._worlds(expected, residual)
+        corrections = np.zeros(self._readouts.shape)
+        weights = np.empty(corrections.shape[:2])
+        corrections[whole.stop :] = self._worlds(expected, residual)
         for group in self._groups:
             part = group if expected is None else _with_expected(group, expected, residual)
-            corrections = np.zeros((self.estimates, len(group.outputs), len(prior)))
-            corrections[1, :, -1] = part.offset.corrections(np.ones((1, 1)))[0, 0]
-            corrections[whole] = part.bank.corrections(prior).transpose(0, 2, 1)
-            corrections[whole.stop :] = worlds[:, group.outputs]
-            anchor = self._anchor[group.outputs]
-            self._readouts[:, group.outputs] = anchor + corrections
-            self._mixed[group.outputs] = anchor + np.einsum(
-                "ko,kop->op", part.mixture.weights, corrections
-            )
+            outputs = group.outputs
+            corrections[1, outputs, -1] = part.offset.corrections(_ONE)[0, 0]
+            corrections[whole, outputs] = part.bank.corrections(prior).transpose(0, 2, 1)
+            weights[:, outputs] = part.mixture.weights
+        np.add(self._anchor, corrections, out=self._readouts)
+        self._mixed = self._anchor + np.einsum("ko,kop->op", weights, corrections)
         self.carry_over(elapsed_s)
 
     def carry_over(self, elapsed_s: float) -> None:

@@ -132,13 +132,15 @@ class SampleRing:
         row = int(stamps.searchsorted(stamp_ns))
         return row if row < len(stamps) and stamps[row] == stamp_ns else None
 
-    def find_all(self, stamps_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of the samples with these stamps (N,), without those that are not kept, and
-        places of the found among the stamps, (2, M)."""
+    def find_all(
+        self, stamps_ns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows (M,) of the samples with these stamps (N,), without those that are not kept,
+        and the places (M,) of the found among the stamps."""
         stamps = self.stamp_ns
         rows = np.minimum(stamps.searchsorted(stamps_ns), len(stamps) - 1)
         found = np.flatnonzero(stamps[rows] == stamps_ns) if len(stamps) else np.empty(0, np.int64)
-        return np.stack([rows[found], found])
+        return rows[found], found
 
     def find_labelled(
         self, stamps_ns: NDArray[np.int64], labelled: NDArray[np.bool_]
@@ -150,10 +152,14 @@ class SampleRing:
         (N, O).
         """
         found, places = self.find_all(stamps_ns)
-        rows, which = np.unique(found, return_inverse=True)
-        together = np.zeros((len(rows), labelled.shape[1]), np.bool_)
-        np.logical_or.at(together, which, labelled[places])
-        return rows, together
+        order = found.argsort(kind="stable")
+        found = found[order]
+        is_first = np.ones(len(found), np.bool_)
+        np.not_equal(found[1:], found[:-1], out=is_first[1:])
+        begins = np.flatnonzero(is_first)
+        if not len(begins):
+            return found, np.empty((0, labelled.shape[1]), np.bool_)
+        return found[begins], np.logical_or.reduceat(labelled[places[order]], begins)
 
     def clear(self) -> None:
         """Forget every sample."""

@@ -60,7 +60,7 @@ class WorldBank:
         self._directions = directions.reshape(len(directions), -1)  # (K, O P)
         self._noise = np.asarray(prior.noise, np.float64)
         scaled = directions / self._noise[:, None]
-        self._scaled = scaled.transpose(2, 1, 0).reshape(directions.shape[2], -1)  # (P, O K)
+        self._scaled = np.ascontiguousarray(scaled.transpose(2, 1, 0))  # (P, O, K)
         self.bank = RidgeBank(memories, strengths, len(directions), 1)
         self._spread = np.eye(len(directions))
 
@@ -72,12 +72,17 @@ class WorldBank:
         """
         outputs = residual.shape[1]
         known = ~np.isnan(residual)
-        wanted = np.where(known, residual / self._noise, 0.0)
+        labelled = known.any(axis=0)
+        if not labelled.any():
+            return
+        said = slice(None) if labelled.all() else labelled  # the other outputs teach nothing
+        known, scaled = known[:, said], self._scaled[:, said]
+        wanted = np.where(known, residual[:, said] / self._noise[said], 0.0)
         self.bank.learn(
-            (phi @ self._scaled).reshape(wanted.size, -1),
+            (phi @ scaled.reshape(len(scaled), -1)).reshape(wanted.size, -1),
             wanted.reshape(-1, 1),
             (known * (ages / outputs)[:, None]).reshape(-1),
-            np.where(known, counts, 0.0).reshape(-1),
+            np.where(known, counts[:, said], 0.0).reshape(-1),
         )
 
     def corrections(self) -> Array:
