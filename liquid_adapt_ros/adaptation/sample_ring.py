@@ -153,13 +153,8 @@ class SampleRing:
         """
         found, places = self.find_all(stamps_ns)
         order = found.argsort(kind="stable")
-        found = found[order]
-        is_first = np.ones(len(found), np.bool_)
-        np.not_equal(found[1:], found[:-1], out=is_first[1:])
-        begins = np.flatnonzero(is_first)
-        if not len(begins):
-            return found, np.empty((0, labelled.shape[1]), np.bool_)
-        return found[begins], np.logical_or.reduceat(labelled[places[order]], begins)
+        rows, begins = np.unique(found[order], return_index=True)
+        return rows, np.logical_or.reduceat(labelled[places[order]], begins)
 
     def clear(self) -> None:
         """Forget every sample."""
