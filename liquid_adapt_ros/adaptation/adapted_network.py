@@ -198,14 +198,15 @@ class AdaptedNetwork:
             self.readout.solve(self._prior(nominal_moment), labels, self._elapsed_s())
 
     @property
-    def carries(self) -> bool:
-        """Whether residuals of the newest labels are carried over."""
-        return bool(self.readout.persistence.newest.any())
+    def is_passing(self) -> bool:
+        """Whether the readout changes while no labels come."""
+        return bool(self.readout.persistence.newest.any()) or self.readout.fades
 
-    def carry_over(self) -> None:
-        """Where no labels come: let what is carried over fade."""
+    def pass_time(self, expected: Expectations) -> None:
+        """Where no labels come: let pass what does not last without them."""
         self.note_predictions()
-        self.readout.carry_over(self._elapsed_s())
+        _, awaited = expected.of(self._ring)
+        self.readout.pass_time(awaited, self._elapsed_s())
 
     def rebuild(
         self, phi: NDArray[np.float64], nominal_moment: NDArray[np.float64] | None

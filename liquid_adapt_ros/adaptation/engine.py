@@ -270,12 +270,12 @@ class AdaptationEngine:
         if not self.is_due:
             return None
         is_news = bool(self._pending) or self._expectations.are_new
-        if not (is_news or any(network.carries for network in self.networks)):
+        if not (is_news or any(network.is_passing for network in self.networks)):
             return None
         self._updated_ns = self._newest_ns
         if not is_news:
             for network in self.networks:
-                network.carry_over()
+                network.pass_time(self._expectations)
             return self._fly("readout") if self.flies else None
         self._updates += 1
         following = self._following()

@@ -4,8 +4,9 @@ The network's features phi stay as they are; only the linear map from them to th
 learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
 needs the fewest samples, some of the whole readout with different memories, and where it is known
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
-the anchor, output by output; where nothing is to be gained, the anchor wins. What the mixture
-still leaves of the newest labels is carried over to the next samples as far as it lasts
+the anchor, output by output; where nothing is to be gained, the anchor wins. Where no labels come,
+an estimate's weight passes with its memory, down to that of the longest. What the mixture still
+leaves of the newest labels is carried over to the next samples as far as it lasts
 (`residual_persistence.py`): all of it together is one readout.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
@@ -30,6 +31,8 @@ from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 Array = NDArray[np.float64]
 
 _ONE = np.ones((1, 1))
+# Estimates that pass with this share of the weight have passed.
+_NOTHING = 0.01
 
 
 class Labels(NamedTuple):
@@ -78,12 +81,14 @@ class ReadoutAdaptation:
     Attributes:
         estimates: how many there are.
         persistence: what is carried over.
-        carries_over: whether anything is; False: nothing, as while learning is paused.
+        carries_over: whether anything is, and claims pass; False: neither, as while learning is
+            paused.
     """
 
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
         self._settings, self._world_prior = settings, world
         self._shares = settings.shares(world)
+        self._fading = settings.fading(world)[:, None]
         self.estimates = len(self._shares)
         self.carries_over = True
         self.restart(anchor)
@@ -101,6 +106,9 @@ class ReadoutAdaptation:
             )
         # (estimates, O, P); the first is the anchor itself.
         self._readouts = np.repeat(self._anchor[None], self.estimates, axis=0)
+        self._weights = np.repeat(np.array(self._shares)[:, None], outputs, axis=1)
+        self._silent_s = np.zeros(outputs)  # since a label came last
+        self._awaited = np.zeros(outputs, np.bool_)  # labels of these outputs are expected now
         self._mixed = self._anchor.copy()
         self.persistence = ResidualPersistence(outputs, settings)
         self._to_follow: list[tuple[Labels, Array]] = []
@@ -115,10 +123,16 @@ class ReadoutAdaptation:
     @property
     def anchor_weight(self) -> Array:
         """How far the anchor is trusted, (O,) in [0, 1]."""
-        weight = np.empty(len(self._anchor))
-        for group in self._groups:
-            weight[group.outputs] = group.mixture.weights[0]
-        return weight
+        return self._weights_now[0].copy()
+
+    @property
+    def fades(self) -> bool:
+        """Whether the mixture changes while no labels come."""
+        if not self.carries_over:
+            return False
+        passing = np.where(self._fading > 0.0, self._weights_now, 0.0).sum(axis=0)
+        learned = (self._readouts != self._anchor).any(axis=(0, 2))
+        return bool((learned & (passing > _NOTHING)).any())
 
     def predict(self, phi: Array) -> Array:
         """What each estimate says, (..., estimates, O), for phi (..., P)."""
@@ -203,22 +217,42 @@ class ReadoutAdaptation:
             corrections[whole, outputs] = part.bank.corrections(prior).transpose(0, 2, 1)
             weights[:, outputs] = part.mixture.weights
         np.add(self._anchor, corrections, out=self._readouts)
-        self._mixed = self._anchor + np.einsum("ko,kop->op", weights, corrections)
-        self.carry_over(elapsed_s)
+        self._weights = weights
+        awaited = np.empty((0, len(self._anchor))) if expected is None else expected.target
+        self.pass_time(awaited, elapsed_s)
 
-    def carry_over(self, elapsed_s: float) -> None:
-        """Carry over what is left of the labels learned since this was done last, so long ago
-        [s]."""
+    def pass_time(self, awaited: Array, elapsed_s: float) -> None:
+        """Mix the estimates, and carry over what is left of the labels learned since this was done
+        last: all that there is to do where neither labels nor expectations have come since then.
+
+        awaited: (N, O) the labels that are expected, NaN for none. elapsed_s: time since this was
+        done last [s].
+        """
+        self._awaited = ~np.isnan(awaited).all(axis=0)
         labelled = np.zeros(len(self._anchor), np.bool_)
+        for _, trust in self._to_follow:
+            labelled |= (trust > 0.0).any(axis=0)
+        if self.carries_over:
+            self._silent_s = np.where(labelled, 0.0, self._silent_s + elapsed_s)
+        self._mixed = np.einsum("ko,kop->op", self._weights_now, self._readouts)
         for labels, trust in self._to_follow:
             left = labels.target - labels.phi @ self._mixed.T
             self.persistence.follow(labels.stamp_s, left, trust)
-            labelled |= (trust > 0.0).any(axis=0)
         self._to_follow.clear()
         if self.carries_over:
             self.persistence.fade(elapsed_s, labelled)
         else:
             self.persistence.forget_newest()
+
+    @property
+    def _weights_now(self) -> Array:
+        """The mixture's weights (estimates, O), less those of estimates whose memory is short
+        against the time that no labels have come for."""
+        silent_s = np.where(self._awaited, 0.0, self._silent_s)
+        if not silent_s.any():
+            return self._weights
+        weights = self._weights * np.exp(-self._fading * silent_s)
+        return weights / weights.sum(axis=0)
 
     def _worlds(self, expected: ExpectedLabels | None, residual: Array | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P); none where worlds are unknown."""

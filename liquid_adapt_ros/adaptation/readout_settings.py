@@ -105,6 +105,13 @@ class ReadoutSettings:
         own = [left * (1.0 - self.anchor_share) / learners] * learners
         return [left * self.anchor_share, *own, *[self.world_share / max(worlds, 1)] * worlds]
 
+    def fading(self, world: WorldPrior | None) -> Array:
+        """How fast each estimate's claim passes against that of the one with the longest memory,
+        while no labels come [1/s]. The anchor's passes as slowly as that."""
+        worlds = self.world_memories if world else ()
+        memories = self.correlation_s * np.array([self.offset_memory, *self.memories, *worlds])
+        return np.concatenate([[0.0], 1.0 / memories - 1.0 / memories.max()])
+
     def independent(self, dt_s: Array) -> Array:
         """How many independent samples each of some samples is, that last this long [s]."""
         return np.minimum(dt_s / self.correlation_s, 1.0)

@@ -126,7 +126,7 @@ def test_nothing_is_expected_in_a_pause():
         update = learner.update()
         if tick == 20:  # the labels that had come before the pause have been learned by now
             learned = learner.params
-            assert not learner.networks[0].carries
+            assert not learner.networks[0].is_passing
         assert tick <= 20 or update is None
     for name, value in learned.items():
         np.testing.assert_array_equal(learner.params[name], value)
