@@ -273,6 +273,7 @@ class ReadoutAdaptation:
                 tensors[f"{number}.{name}"] = group.state(name)
         for name in ResidualPersistence.STATE:
             tensors[f"persistence.{name}"] = getattr(self.persistence, name)
+        tensors["silent_s"] = self._silent_s
         if self._world is not None:
             bank = self._world.bank
             tensors |= {"world.information": bank.information, "world.cross": bank.cross}
@@ -293,6 +294,7 @@ class ReadoutAdaptation:
             for name in OutputGroup.STATE
         }
         shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
+        shapes["silent_s"] = (outputs,)
         if self._world is not None:
             bank = self._world.bank
             shapes |= {
@@ -311,6 +313,7 @@ class ReadoutAdaptation:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
         for name in ResidualPersistence.STATE:
             getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
+        self._silent_s[:] = np.maximum(tensors["silent_s"], 0.0)
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]
             self._world.bank.cross[:] = tensors["world.cross"]

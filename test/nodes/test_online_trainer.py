@@ -134,9 +134,9 @@ def test_bad_input_is_dropped_named_and_outlived(probe, robot, start):
 
     robot.alter_fused = unusable
     robot.run(3.0)
-    updates = robot.status.updates
+    labels = robot.status.labels
     robot.run(1.5)
-    assert robot.status.updates == updates
+    assert robot.status.labels == labels
     assert not robot.status.learning
     assert "label" in robot.status.reason
     robot.alter_fused = unchanged
