@@ -195,18 +195,20 @@ class AdaptedNetwork:
         if self._adapts:
             self.note_predictions()
             labels = self._expected_labels(expected) if expected else None
-            self.readout.solve(self._prior(nominal_moment), labels, self._elapsed_s())
+            self.readout.solve(self._prior(nominal_moment), labels, *self._elapsed_s())
 
     @property
     def is_passing(self) -> bool:
         """Whether the readout changes while no labels come."""
-        return bool(self.readout.persistence.newest.any()) or self.readout.fades
+        if self.readout.persistence.newest.any():
+            return True
+        return bool(self._ring.usable[-1:].any()) and self.readout.fades
 
     def pass_time(self, expected: Expectations) -> None:
         """Where no labels come: let pass what does not last without them."""
         self.note_predictions()
         _, awaited = expected.of(self._ring)
-        self.readout.pass_time(awaited, self._elapsed_s())
+        self.readout.pass_time(awaited, *self._elapsed_s())
 
     def rebuild(
         self, phi: NDArray[np.float64], nominal_moment: NDArray[np.float64] | None
@@ -241,13 +243,17 @@ class AdaptedNetwork:
             self._unseen = 0
         return self._moment
 
-    def _elapsed_s(self) -> float:
-        """Time of stream since this was asked for last [s]."""
-        newest_ns = int(self._ring.stamp_ns[-1]) if len(self._ring) else None
+    def _elapsed_s(self) -> tuple[float, float]:
+        """Time of stream since this was asked for last, and as much of it as had samples of which
+        labels may be learned [s]."""
+        ring = self._ring
+        newest_ns = int(ring.stamp_ns[-1]) if len(ring) else None
         since_ns, self._carried_ns = self._carried_ns, newest_ns
-        if newest_ns is None or since_ns is None:
-            return 0.0
-        return (newest_ns - since_ns) / NANOSECONDS
+        if newest_ns is None or since_ns is None or newest_ns == since_ns:
+            return 0.0, 0.0
+        elapsed_s = (newest_ns - since_ns) / NANOSECONDS
+        usable = ring.usable[ring.stamp_ns.searchsorted(since_ns, "right") :]
+        return elapsed_s, elapsed_s * float(usable.mean())
 
     def _expected_labels(self, expected: Expectations) -> ExpectedLabels | None:
         """What is expected now; None: nothing. Estimates are compared by what they say of a sample

@@ -81,8 +81,7 @@ class ReadoutAdaptation:
     Attributes:
         estimates: how many there are.
         persistence: what is carried over.
-        carries_over: whether anything is, and claims pass; False: neither, as while learning is
-            paused.
+        carries_over: whether anything is; False: nothing, as while learning is paused.
     """
 
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
@@ -128,8 +127,6 @@ class ReadoutAdaptation:
     @property
     def fades(self) -> bool:
         """Whether the mixture changes while no labels come."""
-        if not self.carries_over:
-            return False
         passing = np.where(self._fading > 0.0, self._weights_now, 0.0).sum(axis=0)
         learned = (self._readouts != self._anchor).any(axis=(0, 2))
         return bool((learned & (passing > _NOTHING)).any())
@@ -198,12 +195,16 @@ class ReadoutAdaptation:
                 group.teach(phi[rows], residual[rows][:, group.outputs], ages, counts)
 
     def solve(
-        self, prior: Array, expected: ExpectedLabels | None = None, elapsed_s: float = 0.0
+        self,
+        prior: Array,
+        expected: ExpectedLabels | None = None,
+        elapsed_s: float = 0.0,
+        silent_s: float = 0.0,
     ) -> None:
         """Solve for all estimates, and mix them.
 
-        prior: S (P, P). expected: counts this time as if it had been learned. elapsed_s: time
-        since this was done last [s].
+        prior: S (P, P). expected: counts this time as if it had been learned. elapsed_s, silent_s:
+        see `pass_time`.
         """
         whole = slice(2, 2 + len(self._settings.memories))
         residual = None if expected is None else expected.target - expected.phi @ self._anchor.T
@@ -219,21 +220,20 @@ class ReadoutAdaptation:
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
         awaited = np.empty((0, len(self._anchor))) if expected is None else expected.target
-        self.pass_time(awaited, elapsed_s)
+        self.pass_time(awaited, elapsed_s, silent_s)
 
-    def pass_time(self, awaited: Array, elapsed_s: float) -> None:
+    def pass_time(self, awaited: Array, elapsed_s: float, silent_s: float) -> None:
         """Mix the estimates, and carry over what is left of the labels learned since this was done
         last: all that there is to do where neither labels nor expectations have come since then.
 
         awaited: (N, O) the labels that are expected, NaN for none. elapsed_s: time since this was
-        done last [s].
+        done last [s]; silent_s: as much of it as labels could have come for.
         """
         self._awaited = ~np.isnan(awaited).all(axis=0)
         labelled = np.zeros(len(self._anchor), np.bool_)
         for _, trust in self._to_follow:
             labelled |= (trust > 0.0).any(axis=0)
-        if self.carries_over:
-            self._silent_s = np.where(labelled, 0.0, self._silent_s + elapsed_s)
+        self._silent_s = np.where(labelled, 0.0, self._silent_s + silent_s)
         self._mixed = np.einsum("ko,kop->op", self._weights_now, self._readouts)
         for labels, trust in self._to_follow:
             left = labels.target - labels.phi @ self._mixed.T

@@ -190,6 +190,9 @@ def test_what_the_engine_carries_over_is_gone_soon_after_the_last_label():
         assert tick < len(made_up.features) + 1000
     assert updates
     np.testing.assert_array_equal(persistence.correction, 0.0)
+    engine.observe(tick * STEP_NS, made_up.features[-1], usable=False)  # nothing else passes then
+    assert not network.is_passing
+    assert engine.update() is None
 
 
 def test_nonsense_is_refused():

@@ -24,12 +24,12 @@ def learned(seconds: float = 12.0, seed: int = 31, **stream_options):
     return engine, made_up
 
 
-def go_on(engine, made_up, ticks, each=lambda stamp_ns: None):
+def go_on(engine, made_up, ticks, each=lambda stamp_ns: None, usable=True):
     """More samples without labels but for what `each` gives; returns the updates."""
     updates = []
     for tick in range(ticks):
         stamp_ns = int(engine._newest_ns) + STEP_NS
-        engine.observe(stamp_ns, made_up.features[tick % len(made_up.features)])
+        engine.observe(stamp_ns, made_up.features[tick % len(made_up.features)], usable)
         each(stamp_ns)
         updates.append(engine.update())
     return [update for update in updates if update is not None]
@@ -88,17 +88,30 @@ def test_updates_end_when_only_the_longest_memory_is_left_and_labels_bring_the_o
     np.testing.assert_array_equal(readout._weights_now, readout._weights)
 
 
-def test_nothing_passes_in_a_pause_or_where_nothing_was_learned():
+@pytest.mark.parametrize("way", ["paused", "unusable"])
+def test_nothing_passes_while_labels_would_not_be_learned(way):
     engine, made_up = learned()
-    engine.pause("for a test")
+    while not go_on(engine, made_up, 1):
+        pass  # up to an update: no usable sample waits for the next one
+    if way == "paused":
+        engine.pause("for a test")
     before = engine.params
-    go_on(engine, made_up, TICKS)
+    go_on(engine, made_up, 4 * TICKS, usable=way == "paused")  # until no residual is left
     for name, value in engine.params.items():
         np.testing.assert_array_equal(value, before[name])
+    assert not go_on(engine, made_up, TICKS, usable=way == "paused")
+    engine.pause("")
+    assert go_on(engine, made_up, TICKS)
+    # Nor does it count afterwards.
+    silent_s = engine.networks[0].readout._silent_s
+    np.testing.assert_allclose(silent_s, TICKS * SPEC.step_s, atol=2.0 * UPDATE_S)
+
+
+def test_nothing_passes_where_nothing_was_learned():
+    engine = AdaptationEngine(SPEC, PARAMS, settings=SETTINGS)
+    made_up = stream(2.0, seed=31)
+    engine.observe(0, made_up.features[0])
     assert not go_on(engine, made_up, TICKS)
-    fresh = AdaptationEngine(SPEC, PARAMS, settings=SETTINGS)
-    fresh.observe(0, made_up.features[0])
-    assert not go_on(fresh, made_up, TICKS)
 
 
 def test_what_was_right_for_one_object_is_held_against_the_next_one_for_a_while_only():

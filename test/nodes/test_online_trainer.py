@@ -134,9 +134,9 @@ def test_bad_input_is_dropped_named_and_outlived(probe, robot, start):
 
     robot.alter_fused = unusable
     robot.run(3.0)
-    labels = robot.status.labels
+    updates, labels = robot.status.updates, robot.status.labels
     robot.run(1.5)
-    assert robot.status.labels == labels
+    assert (robot.status.updates, robot.status.labels) == (updates, labels)
     assert not robot.status.learning
     assert "label" in robot.status.reason
     robot.alter_fused = unchanged
