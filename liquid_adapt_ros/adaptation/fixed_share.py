@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.compiled import kernel
+
 Array = NDArray[np.float64]
 
 
@@ -28,9 +30,9 @@ class FixedShare:
     """
 
     def __init__(self, shares: Sequence[float], outputs: int, share_per_sample: float):
-        self._shares = np.asarray(shares, np.float64)[:, None]
+        self._shares = np.asarray(shares, np.float64)
         self._share_per_sample = share_per_sample
-        self.weights = np.repeat(self._shares, outputs, axis=1)
+        self.weights = np.repeat(self._shares[:, None], outputs, axis=1)
 
     def learn(
         self, squared_errors: Array, variance: Array, samples: float, loss_max: float
@@ -41,15 +43,13 @@ class FixedShare:
         losses are log-likelihoods under it. samples: how many independent ones they were, each of
         which counts against an expert by at most loss_max.
         """
-        loss = np.minimum(squared_errors / (2.0 * variance), loss_max) * samples
-        likelihood = np.exp(loss.min(axis=0) - loss)
-        weights = self.weights * likelihood
-        weights /= weights.sum(axis=0)
-        dealt = 1.0 - (1.0 - self._share_per_sample) ** samples
-        self.weights = (1.0 - dealt) * weights + dealt * self._shares
+        kernel.share(
+            squared_errors, variance, samples, loss_max,
+            self._share_per_sample, self._shares, self.weights,
+        )  # fmt: skip
 
     def select(self, outputs: Sequence[int]) -> FixedShare:
         """A copy for some of the outputs only."""
-        copy = FixedShare(self._shares[:, 0], len(outputs), self._share_per_sample)
-        copy.weights = self.weights[:, outputs]
+        copy = FixedShare(self._shares, len(outputs), self._share_per_sample)
+        copy.weights[:] = self.weights[:, outputs]
         return copy

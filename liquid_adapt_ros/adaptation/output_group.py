@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,35 @@ from numpy.typing import NDArray
 from liquid_adapt_ros.adaptation.fixed_share import FixedShare
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+from liquid_adapt_ros.compiled import kernel
 
 Array = NDArray[np.float64]
 
-# Of a normal distribution, by the median of what it deviates.
-MAD_TO_SIGMA = 1.4826
-# Fewer labels do not say what is usual; and no label counts as less than this.
-_GATE_LABELS, _LEAST_INDEPENDENT = 5, 0.01
+_ONE = np.ones((1, 1))
+
+
+class Samples(NamedTuple):
+    """N samples, oldest first, with labels of some of all outputs.
+
+    phi: (N, P). target, residual (what the anchor leaves of it): (N, O), NaN where not known.
+    predicted: (N, estimates, O) before any of these labels was known. independent: (N,) how many
+    independent samples each one is.
+    """
+
+    phi: Array
+    target: Array
+    residual: Array
+    predicted: Array
+    independent: Array
+
+
+class Solution(NamedTuple):
+    """What a group of O outputs comes to: corrections of the offset (O,) and of the whole readout,
+    (K, P, O), and the mixture's weights (estimates, O)."""
+
+    offset: Array
+    whole: Array
+    weights: Array
 
 
 class OutputGroup:
@@ -54,9 +77,19 @@ class OutputGroup:
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
         self.mixture = FixedShare(shares, len(outputs), settings.share_per_sample)
+        # Weighs labels, and remembers their usual errors in these arrays.
+        self._gate = kernel.LabelGate(
+            np.array(outputs, np.int32),
+            len(shares),
+            gate=settings.gate,
+            gate_memory=settings.gate_memory,
+            noise_floor=settings.noise_floor,
+            variance_memory=settings.variance_memory,
+            jump_ratio=settings.jump_ratio,
+        )
         self.variance = np.full(len(outputs), settings.noise_floor**2)
-        self.usual = np.empty((0, len(outputs)))  # errors of the newest labels, without sign
         self.quiet = np.full(len(outputs), settings.noise_floor)
+        self._usual = np.empty((0, len(outputs)))
 
     def state(self, name: str) -> Array:
         """One of the arrays that were learned, by its name in STATE."""
@@ -70,35 +103,27 @@ class OutputGroup:
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
         group.mixture = self.mixture.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
-        group.usual = self.usual[:, places]
+        group._usual = self._usual[:, places]
         return group
 
-    def learn(
-        self, phi: Array, target: Array, residual: Array, predicted: Array, independent: Array
-    ) -> tuple[Array, float]:
-        """Take N samples with labels of all these outputs, oldest first.
+    def learn(self, samples: Samples) -> tuple[Array, float]:
+        """Take samples of which some have labels of all these outputs.
 
-        Returns how much each sample counts, (N,), and by how much the past counts less from now
-        on. target, residual (what the anchor leaves of it): (N, O). predicted: (N, estimates, O)
-        before any of these labels was known. independent: (N,).
+        Returns how much the labels of each sample count, (N,), and by how much the past counts
+        less from now on.
         """
-        error = target[:, None] - predicted
-        mixed = np.einsum("ko,nko->no", self.mixture.weights, error)
-        off = np.abs(mixed)
-        self.usual = np.concatenate([self.usual, off])[-self._gate_labels(independent) :]
-        usual = _median(self.usual)
-        trust = self._trust(off, usual)
-        squared = _mean_square(error, trust * independent)
-        samples = float(np.sum(independent))
-        self._learn_variance(squared.min(axis=0), samples)
-        counted = samples * float(trust.mean())
-        self.mixture.learn(squared, self.variance, counted, self._settings.loss_max)
+        trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
+            samples.target, samples.predicted, samples.independent,
+            self.mixture.weights, self.variance, self.quiet, self._usual,
+        )  # fmt: skip
+        self.mixture.learn(squared_errors, self.variance, counted, self._settings.loss_max)
         kept = 1.0
-        if self._has_jumped(usual, samples):
+        if jumped:
             kept = self._settings.jump_kept
             self.bank.fade(kept)
             self.offset.fade(kept)
-        self.teach(phi, residual, independent, independent * trust)
+        ages = np.where(trust > 0.0, samples.independent, 0.0)
+        self.teach(samples.phi, samples.residual[:, self.outputs], ages, ages * trust)
         return trust, kept
 
     def teach(self, phi: Array, residual: Array, ages: Array, counts: Array) -> None:
@@ -106,57 +131,29 @@ class OutputGroup:
         self.offset.learn(np.ones((len(phi), 1)), residual, ages, counts)
         self.bank.learn(phi, residual, ages, counts)
 
-    def with_expected(
-        self, phi: Array, target: Array, residual: Array, predicted: Array, independent: Array
-    ) -> OutputGroup:
-        """A copy that has learned labels that are expected; arguments as of `learn`."""
-        learned = copy.copy(self)
-        learned.offset, learned.bank = self.offset.copy(), self.bank.copy()
-        learned.mixture = copy.copy(self.mixture)
-        learned.teach(phi, residual, np.zeros(len(phi)), independent)  # the past does not age
-        error = target[:, None] - predicted
-        squared = _mean_square(error, independent)
-        variance = self.variance + self._settings.expected_noise**2
-        counted, loss_max = float(independent.sum()), self._settings.expected_loss_max
-        learned.mixture.learn(squared, variance, counted, loss_max)
-        return learned
-
-    def _gate_labels(self, independent: Array) -> int:
-        """How many of the newest labels say what is usual."""
-        labels = self._settings.gate_memory / max(float(independent.mean()), _LEAST_INDEPENDENT)
-        return max(_GATE_LABELS, round(labels))
-
-    def _trust(self, error: Array, usual: Array) -> Array:
-        """How much each sample counts, (N,) in (0, 1]; error: (N, O) without sign, usual: (O,) its
-        median."""
-        spread = np.maximum(MAD_TO_SIGMA * usual, self._settings.noise_floor)
-        bound = self._settings.gate * spread
-        return np.square(np.minimum(1.0, bound / np.maximum(error, 1e-12))).min(axis=1)
-
-    def _learn_variance(self, squared: Array, samples: float) -> None:
-        floor = self._settings.noise_floor**2
-        kept = np.exp(-samples / self._settings.variance_memory)
-        fresh = np.maximum(squared, floor)
-        fresh = np.minimum(fresh, 4.0 * self.variance)
-        self.variance = kept * self.variance + (1.0 - kept) * fresh
-
-    def _has_jumped(self, usual: Array, samples: float) -> bool:
-        """Whether the usual error (O,) has just grown as no drift makes it grow."""
-        usual = np.maximum(usual, self._settings.noise_floor)
-        jumped = bool((usual > self._settings.jump_ratio * self.quiet).any())
-        kept = np.exp(-samples / self._settings.variance_memory)
-        self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
-        return jumped
-
-
-def _median(rows: Array) -> Array:
-    """Of each column of (N, O); np.median takes five times as long for so few."""
-    rows = np.sort(rows, axis=0)
-    count = len(rows)
-    return 0.5 * (rows[(count - 1) // 2] + rows[count // 2])
-
-
-def _mean_square(error: Array, weight: Array) -> Array:
-    """Of errors (N, estimates, O), over samples that count so much, (N,)."""
-    squared = np.square(error).reshape(len(error), -1)
-    return (weight @ squared / weight.sum()).reshape(error.shape[1:])
+    def solve(self, prior: Array, expected: Samples | None) -> Solution:
+        """Solve for the estimates; prior: S (P, P). Labels that are expected count this time as if
+        they had been learned, but do not age the past."""
+        if expected is None:
+            also = also_offset = ()
+            weights = self.mixture.weights
+        else:
+            counts, squared_errors, counted = self._gate.compare(
+                expected.target, expected.predicted, expected.independent
+            )
+            residual = expected.residual[:, self.outputs]
+            also = expected.phi, residual, counts
+            also_offset = np.ones((len(counts), 1)), residual, counts
+            weights = self.mixture.weights
+            if counted:
+                mixture = copy.copy(self.mixture)
+                mixture.weights = weights.copy()
+                variance = self.variance + self._settings.expected_noise**2
+                loss_max = self._settings.expected_loss_max
+                mixture.learn(squared_errors, variance, counted, loss_max)
+                weights = mixture.weights
+        return Solution(
+            offset=self.offset.corrections(_ONE, *also_offset)[0, 0],
+            whole=self.bank.corrections(prior, *also),
+            weights=weights,
+        )

@@ -23,14 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_adapt_ros.adaptation.output_group import OutputGroup
+from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.residual_persistence import ResidualPersistence
 from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 
 Array = NDArray[np.float64]
 
-_ONE = np.ones((1, 1))
 # Estimates that pass with this share of the weight have passed.
 _NOTHING = 0.01
 
@@ -96,7 +95,7 @@ class ReadoutAdaptation:
         """Forget everything, and correct this anchor."""
         self._anchor = np.array(anchor, np.float64)
         outputs, features = self._anchor.shape
-        self._groups = [self._group(range(outputs), features)]
+        self._keep_groups([self._group(range(outputs), features)])
         self._world = None
         settings = self._settings
         if self._world_prior is not None and settings.world_memories:
@@ -148,23 +147,18 @@ class ReadoutAdaptation:
         kept = np.ones(target.shape[1])
         self._split_groups(known)
         residual = target - phi @ self._anchor.T
+        samples = Samples(phi, target, residual, labels.predicted, independent)
+        labelled = known.any(axis=0)
         for group in self._groups:
-            rows = known[:, group.outputs[0]]
-            if rows.any():
-                outputs = group.outputs
-                counts, kept[outputs] = group.learn(
-                    phi[rows],
-                    target[rows][:, outputs],
-                    residual[rows][:, outputs],
-                    labels.predicted[rows][:, :, outputs],
-                    independent[rows],
-                )
-                trust[np.ix_(rows, outputs)] = counts[:, None]
+            outputs = group.outputs
+            if labelled[outputs[0]]:
+                counts, kept[outputs] = group.learn(samples)
+                trust[:, outputs] = counts[:, None]
+        counts = trust * independent[:, None]
         if self._world is not None:
             if kept.min() < 1.0:
                 self._world.fade(float(kept.min()))
-            self._world.learn(phi, residual, trust * independent[:, None], independent)
-        counts = trust * independent[:, None]
+            self._world.learn(phi, residual, counts, independent)
         self.persistence.learn(labels.carried, target - labels.mixed, counts)
         self._to_follow.append((labels, trust))
         return trust, kept
@@ -207,16 +201,21 @@ class ReadoutAdaptation:
         see `pass_time`.
         """
         whole = slice(2, 2 + len(self._settings.memories))
-        residual = None if expected is None else expected.target - expected.phi @ self._anchor.T
+        samples = None
+        if expected is not None:
+            residual = expected.target - expected.phi @ self._anchor.T
+            samples = Samples(
+                expected.phi, expected.target, residual, expected.predicted, expected.independent
+            )
         corrections = np.zeros(self._readouts.shape)
         weights = np.empty(corrections.shape[:2])
-        corrections[whole.stop :] = self._worlds(expected, residual)
+        if self._world is not None:
+            corrections[whole.stop :] = self._world_corrections(samples)
         for group in self._groups:
-            part = group if expected is None else _with_expected(group, expected, residual)
-            outputs = group.outputs
-            corrections[1, outputs, -1] = part.offset.corrections(_ONE)[0, 0]
-            corrections[whole, outputs] = part.bank.corrections(prior).transpose(0, 2, 1)
-            weights[:, outputs] = part.mixture.weights
+            outputs, solution = group.outputs, group.solve(prior, samples)
+            corrections[1, outputs, -1] = solution.offset
+            corrections[whole, outputs] = solution.whole.transpose(0, 2, 1)
+            weights[:, outputs] = solution.weights
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
         awaited = np.empty((0, len(self._anchor))) if expected is None else expected.target
@@ -254,16 +253,12 @@ class ReadoutAdaptation:
         weights = self._weights * np.exp(-self._fading * silent_s)
         return weights / weights.sum(axis=0)
 
-    def _worlds(self, expected: ExpectedLabels | None, residual: Array | None) -> Array:
-        """Corrections by the estimates of the world, (M, O, P); none where worlds are unknown."""
-        world = self._world
-        if world is None:
-            return np.empty((0, *self._anchor.shape))
-        if expected is not None:
-            world = world.copy()
-            counts = np.repeat(expected.independent[:, None], residual.shape[1], axis=1)
-            world.learn(expected.phi, residual, counts, np.zeros(len(counts)))
-        return world.corrections()
+    def _world_corrections(self, expected: Samples | None) -> Array:
+        """Corrections by the estimates of the world, (M, O, P)."""
+        if expected is None:
+            return self._world.corrections()
+        counts = np.repeat(expected.independent[:, None], expected.residual.shape[1], axis=1)
+        return self._world.corrections(expected.phi, expected.residual, counts)
 
     def state(self) -> tuple[dict[str, Array], list[list[int]]]:
         """What was learned: tensors by name, and which outputs belong together."""
@@ -307,7 +302,7 @@ class ReadoutAdaptation:
         """Go on from a state, correcting this anchor."""
         self.restart(anchor)
         features = self._anchor.shape[1]
-        self._groups = [self._group(outputs, features) for outputs in groups]
+        self._keep_groups([self._group(outputs, features) for outputs in groups])
         for number, group in enumerate(self._groups):
             for name in OutputGroup.STATE:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
@@ -321,30 +316,21 @@ class ReadoutAdaptation:
     def _group(self, outputs: Sequence[int], features: int) -> OutputGroup:
         return OutputGroup(outputs, features, self._settings, self._shares)
 
+    def _keep_groups(self, groups: list[OutputGroup]) -> None:
+        self._groups = groups
+        # Of each output, the first one of its group.
+        self._leaders = np.arange(len(self._anchor))
+        for group in groups:
+            self._leaders[group.outputs] = group.outputs[0]
+
     def _split_groups(self, known: NDArray[np.bool_]) -> None:
+        if (known == known[:, self._leaders]).all():
+            return
         groups = []
         for group in self._groups:
-            columns = known[:, group.outputs]
-            if (columns == columns[:, :1]).all():
-                groups.append(group)
-                continue
             by_pattern: dict[bytes, list[int]] = {}
             for output in group.outputs:
                 by_pattern.setdefault(known[:, output].tobytes(), []).append(output)
-            groups += [group.select(outputs) for outputs in by_pattern.values()]
-        self._groups = groups
-
-
-def _with_expected(group: OutputGroup, expected: ExpectedLabels, residual: Array) -> OutputGroup:
-    """What a group would be with the labels that are expected of all its outputs."""
-    outputs = group.outputs
-    rows = ~np.isnan(expected.target[:, outputs]).any(axis=1)
-    if not rows.any():
-        return group
-    return group.with_expected(
-        expected.phi[rows],
-        expected.target[rows][:, outputs],
-        residual[rows][:, outputs],
-        expected.predicted[rows][:, :, outputs],
-        expected.independent[rows],
-    )
+            parts = by_pattern.values()
+            groups += [group] if len(parts) == 1 else [group.select(part) for part in parts]
+        self._keep_groups(groups)

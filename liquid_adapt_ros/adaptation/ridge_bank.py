@@ -16,7 +16,6 @@ The sums and their solution are compiled (`src/liquid_kernel/ridge.inl`).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,7 +49,8 @@ class RidgeBank:
     ):
         self._memories = np.asarray(memories, np.float64)
         self._strengths = np.asarray(prior_strengths, np.float64)
-        self._keep(np.zeros((len(self._memories), features, features + outputs)))
+        self._sums = np.zeros((len(self._memories), features, features + outputs))
+        self.information, self.cross = self._sums[:, :, :features], self._sums[:, :, features:]
 
     def learn(self, phi: Array, residual: Array, ages: Array, counts: Array) -> None:
         """Take N labelled samples, oldest first.
@@ -60,20 +60,24 @@ class RidgeBank:
         """
         _RIDGE.learn(self._sums, self._memories, phi, residual, ages, counts)
 
-    def corrections(self, prior: Array) -> Array:
-        """D_k as (K, P, O); prior: S (P, P), symmetric and not negative."""
+    def corrections(
+        self,
+        prior: Array,
+        phi: Array | None = None,
+        residual: Array | None = None,
+        counts: Array | None = None,
+    ) -> Array:
+        """D_k as (K, P, O).
+
+        prior: S (P, P), symmetric and not negative. phi, residual, counts: N samples that count
+        this time, without being learned; as of `learn`.
+        """
         jitter = _JITTER * max(float(np.trace(prior)) / len(prior), _JITTER)
-        return _RIDGE.solve(self._sums, self._strengths, prior, jitter)
+        return _RIDGE.solve(self._sums, self._strengths, prior, jitter, phi, residual, counts)
 
     def fade(self, kept: float | Array) -> None:
         """Let everything seen so far count only `kept` times as much, (K, 1, 1) or all alike."""
         self._sums *= kept
-
-    def copy(self) -> RidgeBank:
-        """One that goes on from here."""
-        bank = copy.copy(self)
-        bank._keep(self._sums.copy())
-        return bank
 
     def select(self, outputs: Sequence[int]) -> RidgeBank:
         """A copy for some of the outputs only."""
@@ -81,8 +85,3 @@ class RidgeBank:
         bank.information[:] = self.information
         bank.cross[:] = self.cross[:, :, outputs]
         return bank
-
-    def _keep(self, sums: Array) -> None:
-        features = sums.shape[1]
-        self._sums = sums
-        self.information, self.cross = sums[:, :, :features], sums[:, :, features:]

@@ -10,7 +10,6 @@ layer with a prior that was learned (ALPaCA, Harrison et al., arXiv 1807.08912),
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
+from liquid_adapt_ros.compiled import kernel
 
 Array = NDArray[np.floating]
+
+_RIDGE = kernel.Ridge()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class WorldBank:
         self._directions = directions.reshape(len(directions), -1)  # (K, O P)
         self._noise = np.asarray(prior.noise, np.float64)
         scaled = directions / self._noise[:, None]
-        self._scaled = np.ascontiguousarray(scaled.transpose(2, 1, 0))  # (P, O, K)
+        self._scaled = np.ascontiguousarray(scaled.transpose(1, 2, 0))  # (O, P, K)
         self.bank = RidgeBank(memories, strengths, len(directions), 1)
         self._spread = np.eye(len(directions))
 
@@ -70,32 +72,28 @@ class WorldBank:
         phi: (N, P). residual: (N, O), NaN where not known. counts: (N, O) independent samples that
         each label counts as. ages: (N,) by how many all labels of the sample age the past.
         """
-        outputs = residual.shape[1]
-        known = ~np.isnan(residual)
-        labelled = known.any(axis=0)
-        if not labelled.any():
-            return
-        said = slice(None) if labelled.all() else labelled  # the other outputs teach nothing
-        known, scaled = known[:, said], self._scaled[:, said]
-        wanted = np.where(known, residual[:, said] / self._noise[said], 0.0)
-        self.bank.learn(
-            (phi @ scaled.reshape(len(scaled), -1)).reshape(wanted.size, -1),
-            wanted.reshape(-1, 1),
-            (known * (ages / outputs)[:, None]).reshape(-1),
-            np.where(known, counts[:, said], 0.0).reshape(-1),
-        )
+        self.bank.learn(*_RIDGE.project(self._scaled, self._noise, phi, residual, ages, counts))
 
-    def corrections(self) -> Array:
-        """What each estimate says is to be added to the readout, (M, O, P)."""
-        place = self.bank.corrections(self._spread)[..., 0]
+    def corrections(
+        self,
+        phi: Array | None = None,
+        residual: Array | None = None,
+        counts: Array | None = None,
+    ) -> Array:
+        """What each estimate says is to be added to the readout, (M, O, P).
+
+        phi, residual, counts: samples that count this time, without being learned.
+        """
+        also: tuple[Array, ...] = ()
+        if phi is not None:
+            ages = np.zeros(len(phi))
+            rows, wanted, _, counts = _RIDGE.project(
+                self._scaled, self._noise, phi, residual, ages, counts
+            )
+            also = rows, wanted, counts
+        place = self.bank.corrections(self._spread, *also)[..., 0]
         return (place @ self._directions).reshape(len(place), *self._prior.directions.shape[1:])
 
     def fade(self, kept: float) -> None:
         """Let everything seen so far count only `kept` times as much."""
         self.bank.fade(kept)
-
-    def copy(self) -> WorldBank:
-        """One that goes on from here."""
-        other = copy.copy(self)
-        other.bank = self.bank.copy()
-        return other

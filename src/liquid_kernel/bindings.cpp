@@ -9,42 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "core.hpp"
 #include "pool.hpp"
-#include "ridge.hpp"
 
-namespace py = pybind11;
 using namespace liquid;
 
 namespace {
-
-template <class Real>
-using Array = py::array_t<Real, py::array::c_style>;
-
-void check_size(const char* name, py::ssize_t size, py::ssize_t expected) {
-  if (size != expected)
-    throw std::invalid_argument(std::string(name) + " has " + std::to_string(size) +
-                                " numbers, expected " + std::to_string(expected));
-}
-
-template <class Real>
-const Real* read(const char* name, const Array<Real>& array, py::ssize_t expected) {
-  check_size(name, array.size(), expected);
-  return array.data();
-}
-
-template <class Real>
-Real* write(const char* name, Array<Real>& array, py::ssize_t expected) {
-  check_size(name, array.size(), expected);
-  return array.mutable_data();
-}
-
-// Null where the cell has no such tensor.
-template <class Real>
-const Real* read(const char* name, const std::optional<Array<Real>>& array,
-                 py::ssize_t expected) {
-  return array ? read(name, *array, expected) : nullptr;
-}
 
 // What a cell must have and may not have is known to kernel.py; here it is memory that is at stake.
 void require(const char* name, bool needed, bool given) {
@@ -193,40 +164,6 @@ class PyStream {
   std::unique_ptr<Stream<Real>> stream_;
 };
 
-class PyRidge {
- public:
-  void learn(Array<double>& sums, const Array<double>& memories, const Array<double>& phi,
-             const Array<double>& residual, const Array<double>& ages,
-             const Array<double>& counts) {
-    const RidgeShape shape = shape_of_sums(sums);
-    const py::ssize_t rows = ages.size();
-    kernel_->learn(shape, read("memories", memories, shape.estimates), static_cast<int>(rows),
-                   read("phi", phi, rows * shape.features),
-                   read("residual", residual, rows * shape.outputs), ages.data(),
-                   read("counts", counts, rows), sums.mutable_data());
-  }
-
-  Array<double> solve(const Array<double>& sums, const Array<double>& strengths,
-                      const Array<double>& prior, double jitter) {
-    const RidgeShape shape = shape_of_sums(sums);
-    Array<double> corrections({shape.estimates, shape.features, shape.outputs});
-    kernel_->solve(shape, read("strengths", strengths, shape.estimates),
-                   read("prior", prior, py::ssize_t(shape.features) * shape.features), jitter,
-                   sums.data(), corrections.mutable_data());
-    return corrections;
-  }
-
- private:
-  static RidgeShape shape_of_sums(const Array<double>& sums) {
-    if (sums.ndim() != 3 || sums.shape(2) <= sums.shape(1))
-      throw std::invalid_argument("sums must be (estimates, features, features + outputs)");
-    return {static_cast<int>(sums.shape(0)), static_cast<int>(sums.shape(1)),
-            static_cast<int>(sums.shape(2) - sums.shape(1))};
-  }
-
-  std::unique_ptr<Ridge> kernel_ = make_ridge();
-};
-
 template <class Real>
 Array<Real> empty(const std::vector<py::ssize_t>& shape) {
   std::size_t size = 1;
@@ -309,12 +246,7 @@ PYBIND11_MODULE(_kernel, module) {
       .def_property_readonly("post_segments", &Shape::post_segments)
       .def_property_readonly("post_row", &Shape::post_row)
       .def_property_readonly("state_row", &Shape::state_row);
-  py::class_<PyRidge>(module, "Ridge")
-      .def(py::init<>())
-      .def("learn", &PyRidge::learn, py::arg("sums").noconvert(), py::arg("memories"),
-           py::arg("phi"), py::arg("residual"), py::arg("ages"), py::arg("counts"))
-      .def("solve", &PyRidge::solve, py::arg("sums").noconvert(), py::arg("strengths"),
-           py::arg("prior"), py::arg("jitter"));
+  bind_readouts(module);
   bind<float>(module, "32");
   bind<double>(module, "64");
 }

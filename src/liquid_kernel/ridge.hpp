@@ -25,8 +25,14 @@ class Ridge {
   // corrections (estimates, features, outputs), written: the solution of
   // (sum w phi phi^T + strength prior + jitter) x = sum w phi residual^T.
   // prior: (features, features), symmetric and not negative. jitter: > 0, no pivot is smaller.
+  // phi, residual, counts: samples that count this time beside what is in the sums.
   virtual void solve(const RidgeShape& shape, const double* strengths, const double* prior,
-                     double jitter, const double* sums, double* corrections) = 0;
+                     double jitter, const double* sums, int rows, const double* phi,
+                     const double* residual, const double* counts, double* corrections) = 0;
+
+  // projected (coordinates) = directions (features, coordinates)^T phi.
+  virtual void project(int features, int coordinates, const double* directions, const double* phi,
+                       double* projected) const = 0;
 };
 
 std::unique_ptr<Ridge> make_ridge();

@@ -122,6 +122,21 @@ def test_sizes_as_on_the_robot_agree_with_numpy(count, outputs):
         np.testing.assert_allclose(bank.corrections(moment)[k], expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_samples_that_count_this_time_come_to_the_same_as_learned_and_leave_nothing_behind(count):
+    banks = [RidgeBank([10.0, 50.0], [1.0, 2.0], FEATURES, OUTPUTS) for _ in range(2)]
+    for bank in banks:
+        bank.learn(*samples(0, 30))
+    before = banks[0].corrections(prior(0))
+    phi, residual, _, counts = samples(1, count)
+    counts[::3] = 0.0  # these do not count at all
+    residual[::3] = np.nan
+    together = banks[0].corrections(prior(0), phi, residual, counts)
+    banks[1].learn(phi, residual, np.zeros(count), counts)
+    np.testing.assert_allclose(together, banks[1].corrections(prior(0)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(banks[0].corrections(prior(0)), before)
+
+
 def test_arrays_that_do_not_fit_are_refused():
     bank = RidgeBank([10.0], [1.0], FEATURES, OUTPUTS)
     phi, residual, ages, counts = samples(0, 5)
@@ -129,4 +144,6 @@ def test_arrays_that_do_not_fit_are_refused():
         bank.learn(phi, residual[:4], ages, counts)
     with pytest.raises(ValueError, match="prior has 9 numbers, expected 16"):
         bank.corrections(np.eye(3))
+    with pytest.raises(ValueError, match="phi has 16 numbers, expected 20"):
+        bank.corrections(prior(0), phi[:4], residual, counts)
     assert not bank.information.any()

@@ -73,12 +73,16 @@ def test_nonsense_is_refused():
         AdaptationEngine(SPEC, PARAMS, shipped(prior(0)))
 
 
-def test_a_copy_leaves_the_original_alone():
-    bank = WorldBank(prior(0), [10.0], [1.0])
-    bank.learn(*samples(0, 10))
-    before = bank.corrections()
-    bank.copy().learn(*samples(1, 10))
-    np.testing.assert_array_equal(bank.corrections(), before)
+def test_samples_that_count_this_time_come_to_the_same_as_learned_and_leave_nothing_behind():
+    banks = [WorldBank(prior(0), [10.0, 50.0], [1.0, 2.0]) for _ in range(2)]
+    for bank in banks:
+        bank.learn(*samples(0, 10))
+    before = banks[0].corrections()
+    phi, residual, counts, _ = samples(1, 10)
+    together = banks[0].corrections(phi, residual, counts)
+    banks[1].learn(phi, residual, counts, np.zeros(10))
+    np.testing.assert_allclose(together, banks[1].corrections(), rtol=1e-7, atol=1e-9)
+    np.testing.assert_array_equal(banks[0].corrections(), before)
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,0 +1,137 @@
+#include "label_gate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace liquid {
+
+namespace {
+
+// Of a normal distribution, by the median of what it deviates.
+constexpr double kMadToSigma = 1.4826;
+// Fewer labels do not say what is usual; and no label counts as less than this.
+constexpr int kGateLabels = 5;
+constexpr double kLeastIndependent = 0.01;
+constexpr double kTiny = 1e-12;
+
+const double* target_of(const LabelledSamples& labels, int row) {
+  return labels.target + static_cast<std::size_t>(row) * labels.outputs;
+}
+
+const double* predicted_of(const LabelledSamples& labels, int row) {
+  return labels.predicted + static_cast<std::size_t>(row) * labels.estimates * labels.outputs;
+}
+
+}  // namespace
+
+Weighed LabelGate::weigh(const LabelledSamples& labels, const double* weights, double* variance,
+                         double* quiet, std::vector<double>& usual, double* trust,
+                         double* squared_errors) {
+  const auto is_known = [&](int i) { return !std::isnan(target_of(labels, i)[columns_[0]]); };
+  // What the mixture leaves of each label.
+  error_.clear();
+  double samples = 0.0;
+  int known = 0;
+  for (int i = 0; i < labels.rows; ++i) {
+    trust[i] = 0.0;
+    if (!is_known(i)) continue;
+    const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
+    for (int o = 0; o < size(); ++o) {
+      double left = 0.0;
+      for (int k = 0; k < labels.estimates; ++k)
+        left += weights[k * size() + o] *
+                (target[columns_[o]] - predicted[k * labels.outputs + columns_[o]]);
+      error_.push_back(std::abs(left));
+    }
+    samples += labels.independent[i];
+    ++known;
+  }
+  if (!known) return {0.0, false};
+  // What is usual: the median of the newest ones.
+  const double length = std::max(samples / known, kLeastIndependent);
+  const int newest =
+      std::max(kGateLabels, static_cast<int>(std::lrint(settings_.gate_memory / length)));
+  usual.insert(usual.end(), error_.begin(), error_.end());
+  const std::size_t room = static_cast<std::size_t>(newest) * size();
+  if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));
+  median(usual);
+  // A label that is further off counts less, with the inverse square.
+  counts_.assign(labels.rows, 0.0);
+  double trusted = 0.0;
+  const double* error = error_.data();
+  for (int i = 0; i < labels.rows; ++i) {
+    if (!is_known(i)) continue;
+    double bound = 1.0;
+    for (int o = 0; o < size(); ++o) {
+      const double spread = std::max(kMadToSigma * median_[o], settings_.noise_floor);
+      bound = std::min(bound, settings_.gate * spread / std::max(error[o], kTiny));
+    }
+    error += size();
+    trust[i] = bound * bound;
+    trusted += trust[i];
+    counts_[i] = trust[i] * labels.independent[i];
+  }
+  mean_squares(labels, counts_.data(), squared_errors);
+  const double floor = settings_.noise_floor * settings_.noise_floor;
+  const double kept = std::exp(-samples / settings_.variance_memory);
+  bool jumped = false;
+  for (int o = 0; o < size(); ++o) {
+    double best = squared_errors[o];
+    for (int k = 1; k < labels.estimates; ++k)
+      best = std::min(best, squared_errors[k * size() + o]);
+    const double fresh = std::min(std::max(best, floor), 4.0 * variance[o]);
+    variance[o] = kept * variance[o] + (1.0 - kept) * fresh;
+    median_[o] = std::max(median_[o], settings_.noise_floor);
+    jumped |= median_[o] > settings_.jump_ratio * quiet[o];  // as no drift makes it grow
+  }
+  for (int o = 0; o < size(); ++o)
+    quiet[o] = jumped ? median_[o] : kept * quiet[o] + (1.0 - kept) * median_[o];
+  return {samples * trusted / known, jumped};
+}
+
+double LabelGate::compare(const LabelledSamples& labels, double* counts,
+                          double* squared_errors) const {
+  double samples = 0.0;
+  for (int i = 0; i < labels.rows; ++i) {
+    const double* target = target_of(labels, i);
+    counts[i] = labels.independent[i];
+    for (const int column : columns_)
+      if (std::isnan(target[column])) counts[i] = 0.0;
+    samples += counts[i];
+  }
+  if (samples > 0.0) mean_squares(labels, counts, squared_errors);
+  return samples;
+}
+
+// median_ (group) of errors (any, group).
+void LabelGate::median(const std::vector<double>& usual) {
+  const std::size_t count = usual.size() / columns_.size();
+  median_.resize(columns_.size());
+  sorted_.resize(count);
+  for (std::size_t o = 0; o < columns_.size(); ++o) {
+    for (std::size_t i = 0; i < count; ++i) sorted_[i] = usual[i * columns_.size() + o];
+    std::sort(sorted_.begin(), sorted_.end());
+    median_[o] = 0.5 * (sorted_[(count - 1) / 2] + sorted_[count / 2]);
+  }
+}
+
+void LabelGate::mean_squares(const LabelledSamples& labels, const double* counts,
+                             double* squared_errors) const {
+  double* const end = squared_errors + static_cast<std::size_t>(labels.estimates) * size();
+  std::fill(squared_errors, end, 0.0);
+  double sum = 0.0;
+  for (int i = 0; i < labels.rows; ++i) {
+    if (counts[i] == 0.0) continue;
+    sum += counts[i];
+    const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
+    for (int k = 0; k < labels.estimates; ++k, predicted += labels.outputs)
+      for (int o = 0; o < size(); ++o) {
+        const double error = target[columns_[o]] - predicted[columns_[o]];
+        squared_errors[k * size() + o] += counts[i] * error * error;
+      }
+  }
+  for (double* value = squared_errors; value < end; ++value) *value /= sum;
+}
+
+}  // namespace liquid

@@ -1,0 +1,59 @@
+// How much labels count, and how wrong estimates were; what adaptation/output_group.py calls.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+namespace liquid {
+
+// Settings by the names that adaptation/readout_settings.py explains.
+struct GateSettings {
+  double gate, gate_memory, noise_floor, variance_memory, jump_ratio;
+};
+
+// Labels of all outputs, row-major. Those of a group's outputs, by their columns, are all known in
+// a sample or, where the first of them is NaN, none.
+struct LabelledSamples {
+  int rows, estimates, outputs;
+  const double* target;       // (rows, outputs)
+  const double* predicted;    // (rows, estimates, outputs)
+  const double* independent;  // (rows) how many independent samples each one is
+};
+
+struct Weighed {
+  double samples;  // how many independent ones there were, less what is not trusted
+  bool jumped;     // whether the world has
+};
+
+class LabelGate {
+ public:
+  // columns: of the group's outputs.
+  LabelGate(std::vector<int> columns, const GateSettings& settings)
+      : columns_(std::move(columns)), settings_(settings) {}
+
+  // Weighs labels against those before them. weights (estimates, group): of the mixture. variance,
+  // quiet (group): of what no estimate can know, and the usual error while nothing jumps. usual:
+  // errors of the newest labels without sign, oldest first, (any, group).
+  // Written: trust (rows), how much each label counts, 0 where there is none, and the mean squared
+  // errors (estimates, group).
+  Weighed weigh(const LabelledSamples& labels, const double* weights, double* variance,
+                double* quiet, std::vector<double>& usual, double* trust, double* squared_errors);
+
+  // Mean squared errors (estimates, group) of samples whose labels are all known. counts (rows),
+  // written: independent samples each one counts as. Returns how many there are in all.
+  double compare(const LabelledSamples& labels, double* counts, double* squared_errors) const;
+
+  const std::vector<int>& columns() const { return columns_; }
+
+ private:
+  int size() const { return static_cast<int>(columns_.size()); }
+  void median(const std::vector<double>& usual);
+  void mean_squares(const LabelledSamples& labels, const double* counts,
+                    double* squared_errors) const;
+
+  std::vector<int> columns_;
+  GateSettings settings_;
+  std::vector<double> error_, median_, counts_, sorted_;
+};
+
+}  // namespace liquid

@@ -1,0 +1,166 @@
+"""How labels are weighed, compiled, against the same in numpy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
+from liquid_adapt_ros.compiled import kernel
+
+SETTINGS = ReadoutSettings(memories=(20.0,), priors=(2.0,), world_memories=(), world_priors=())
+SHARES = SETTINGS.shares(None)
+OUTPUTS, FEATURES, GROUP = 4, 5, [2, 0]
+MAD_TO_SIGMA = 1.4826
+
+
+def gate(columns=GROUP) -> kernel.LabelGate:
+    return kernel.LabelGate(
+        np.array(columns, np.int32),
+        len(SHARES),
+        gate=SETTINGS.gate,
+        gate_memory=SETTINGS.gate_memory,
+        noise_floor=SETTINGS.noise_floor,
+        variance_memory=SETTINGS.variance_memory,
+        jump_ratio=SETTINGS.jump_ratio,
+    )
+
+
+def labels(rng: np.random.Generator, count: int, scale: float):
+    """target, predicted, independent; some samples have no labels of the group, some of others."""
+    target = scale * rng.standard_normal((count, OUTPUTS))
+    target[np.ix_(rng.random(count) < 0.3, GROUP)] = np.nan
+    target[rng.random(count) < 0.5, 1] = np.nan
+    predicted = scale * rng.standard_normal((count, len(SHARES), OUTPUTS))
+    return target, predicted, rng.uniform(0.01, 1.0, count)
+
+
+class InNumpy:
+    """One group's labels, after each other, by the formulas of the documentation."""
+
+    def __init__(self):
+        self.usual = np.empty((0, len(GROUP)))
+        self.variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
+        self.quiet = np.full(len(GROUP), SETTINGS.noise_floor)
+
+    def weigh(self, target, predicted, independent, weights):
+        rows = ~np.isnan(target[:, GROUP[0]])
+        trust = np.zeros(len(target))
+        if not rows.any():
+            return trust, None, 0.0, False
+        error = (target[rows][:, None] - predicted[rows])[:, :, GROUP]
+        independent = independent[rows]
+        off = np.abs(np.einsum("ko,nko->no", weights, error))
+        newest = max(5, round(SETTINGS.gate_memory / max(independent.mean(), 0.01)))
+        self.usual = np.concatenate([self.usual, off])[-newest:]
+        usual = np.median(self.usual, axis=0)
+        bound = SETTINGS.gate * np.maximum(MAD_TO_SIGMA * usual, SETTINGS.noise_floor)
+        trust[rows] = np.square(np.minimum(1.0, bound / off)).min(axis=1)
+        squared = np.average(np.square(error), axis=0, weights=trust[rows] * independent)
+        samples = independent.sum()
+        kept = np.exp(-samples / SETTINGS.variance_memory)
+        fresh = np.maximum(squared.min(axis=0), SETTINGS.noise_floor**2)
+        fresh = np.minimum(fresh, 4.0 * self.variance)
+        self.variance = kept * self.variance + (1.0 - kept) * fresh
+        usual = np.maximum(usual, SETTINGS.noise_floor)
+        jumped = bool((usual > SETTINGS.jump_ratio * self.quiet).any())
+        self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
+        return trust, squared, samples * trust[rows].mean(), jumped
+
+
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.tuples(st.integers(1, 12), st.floats(1e-3, 10.0)), min_size=1, max_size=8),
+)
+def test_labels_are_weighed_as_in_numpy(seed, batches):
+    rng = np.random.default_rng(seed)
+    ours, expected = gate(), InNumpy()
+    usual = np.empty((0, len(GROUP)))
+    variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
+    quiet = np.full(len(GROUP), SETTINGS.noise_floor)
+    for count, scale in batches:
+        target, predicted, independent = labels(rng, count, scale)
+        weights = rng.dirichlet(np.ones(len(SHARES)), len(GROUP)).T.copy()
+        trust, squared, counted, jumped, usual = ours.weigh(
+            target, predicted, independent, weights, variance, quiet, usual
+        )
+        wanted = expected.weigh(target, predicted, independent, weights)
+        np.testing.assert_allclose(trust, wanted[0], rtol=1e-9)
+        assert jumped == wanted[3]
+        assert counted == pytest.approx(wanted[2], rel=1e-9)
+        if wanted[1] is not None:
+            np.testing.assert_allclose(squared, wanted[1], rtol=1e-9)
+        np.testing.assert_allclose(usual, expected.usual, rtol=1e-9)
+        np.testing.assert_allclose(variance, expected.variance, rtol=1e-9)
+        np.testing.assert_allclose(quiet, expected.quiet, rtol=1e-9)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 12))
+def test_expected_labels_are_compared_where_all_of_the_group_are_known(seed, count):
+    rng = np.random.default_rng(seed)
+    target, predicted, independent = labels(rng, count, 1.0)
+    target[rng.random(count) < 0.3, GROUP[1]] = np.nan  # one of them only
+    counts, squared, samples = gate().compare(target, predicted, independent)
+    rows = ~np.isnan(target[:, GROUP]).any(axis=1)
+    np.testing.assert_array_equal(counts, np.where(rows, independent, 0.0))
+    assert samples == pytest.approx(independent[rows].sum())
+    if rows.any():
+        error = (target[:, None] - predicted)[rows][:, :, GROUP]
+        wanted = np.average(np.square(error), axis=0, weights=independent[rows])
+        np.testing.assert_allclose(squared, wanted, rtol=1e-9)
+
+
+def test_expected_labels_count_in_the_solution_and_leave_nothing_behind():
+    rng = np.random.default_rng(0)
+    group = OutputGroup(GROUP, FEATURES, SETTINGS, SHARES)
+    target, predicted, independent = labels(rng, 9, 1.0)
+    predicted[:, 1] = target + 0.05  # one estimate is nearly right
+    phi = rng.standard_normal((9, FEATURES))
+    samples = Samples(phi, target, target, predicted, independent)
+    prior = np.eye(FEATURES)
+    group.learn(samples._replace(target=target + 0.3, residual=target + 0.3))
+    before = group.solve(prior, None)
+    together = group.solve(prior, samples)
+    for part, part_before, part_after in zip(
+        together, before, group.solve(prior, None), strict=True
+    ):
+        assert not np.allclose(part, part_before, atol=1e-3)
+        np.testing.assert_array_equal(part_after, part_before)
+    nothing = samples._replace(target=np.full_like(target, np.nan))
+    for part, part_before in zip(group.solve(prior, nothing), before, strict=True):
+        np.testing.assert_allclose(part, part_before, rtol=1e-12)
+
+
+def test_a_single_outlier_is_not_believed_and_a_changed_world_is():
+    """Of ten labels a second: one that is off by a hundred times the noise counts for nothing;
+    once half of the newest are off like that, all count again."""
+    group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
+    one = np.ones((1, 1))
+
+    def trust(off: float) -> float:
+        predicted = np.zeros((1, len(SHARES), 1))
+        return group.learn(Samples(one, one * off, one * off, predicted, one[0]))[0][0]
+
+    assert [trust(0.02) for _ in range(20)] == [1.0] * 20
+    assert trust(2.0) < 0.01
+    assert [trust(0.02) for _ in range(5)] == [1.0] * 5
+    assert [trust(2.0) > 0.9 for _ in range(5)] == [False, False, True, True, True]
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    rng = np.random.default_rng(0)
+    target, predicted, independent = labels(rng, 3, 1.0)
+    with pytest.raises(ValueError, match="predicted has 12 numbers, expected 36"):
+        gate().compare(target, predicted[:1], independent)
+    with pytest.raises(ValueError, match="target has 4 outputs, one is 4"):
+        gate([4]).compare(target, predicted, independent)
+    with pytest.raises(ValueError, match="an output and an estimate"):
+        gate([])
+    with pytest.raises(ValueError, match="quiet has 1 numbers, expected 2"):
+        gate().weigh(
+            target, predicted, independent, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
+            np.empty((0, 2)),
+        )  # fmt: skip
