@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
+from liquid_adapt_ros.compiled import kernel
 
 Array = NDArray[np.float64]
 
-_TINY = 1e-12
 # What has faded to this share of a residual's standard deviation is nothing.
 _NOTHING = 0.01
 
@@ -45,6 +45,12 @@ class ResidualPersistence:
 
     def __init__(self, outputs: int, settings: ReadoutSettings):
         self._settings = settings
+        self._kernel_settings = kernel.PersistenceSettings(
+            noise_floor=settings.noise_floor,
+            variance_memory=settings.variance_memory,
+            persistence_memory=settings.persistence_memory,
+            persistence_average_s=settings.persistence_average_s,
+        )
         self.cross, self.square = np.zeros(outputs), np.zeros(outputs)
         self.variance = np.full(outputs, settings.noise_floor**2)
         self.forget_newest()
@@ -75,18 +81,10 @@ class ResidualPersistence:
 
         counts: (N, O) how many independent samples each label is; 0 where not known.
         """
-        known = (counts > 0.0) & ~np.isnan(carried) & ~np.isnan(residual)
-        counts = np.where(known, counts, 0.0)
-        carried, residual = np.where(known, carried, 0.0), np.where(known, residual, 0.0)
-        samples = counts.sum(axis=0)
-        mean = (counts * np.square(residual)).sum(axis=0) / np.maximum(samples, _TINY)
-        kept = np.exp(-samples / self._settings.variance_memory)
-        fresh = np.maximum(mean, self._settings.noise_floor**2)
-        self.variance = kept * self.variance + (1.0 - kept) * fresh
-        weighted = counts / self.variance * carried
-        kept = np.exp(-samples / self._settings.persistence_memory)
-        self.cross = kept * self.cross + (weighted * residual).sum(axis=0)
-        self.square = kept * self.square + (weighted * carried).sum(axis=0)
+        kernel.learn_persistence(
+            self._kernel_settings, carried, residual, counts,
+            self.cross, self.square, self.variance,
+        )  # fmt: skip
 
     def follow(self, stamp_s: Array, residual: Array, trust: Array) -> None:
         """Take what is left now of the newest labels, (N, O), oldest first. As far as they are not
@@ -95,21 +93,9 @@ class ResidualPersistence:
         stamp_s: (N,) times of their samples [s]. trust: (N, O) how much each counts; 0 where not
         known.
         """
-        known = trust > 0.0
-        newest_s = np.where(known, stamp_s[:, None], self._labelled_s).max(axis=0)
-        is_newer = newest_s > self._labelled_s
-        if not is_newer.any():
-            return
-        age_s = np.where(known, newest_s - stamp_s[:, None], np.inf)
-        average_s = self._settings.persistence_average_s
-        weight = np.exp(-age_s / average_s)
-        weight /= np.maximum(weight.sum(axis=0), _TINY)
-        weight *= trust
-        mean = (weight * np.where(known, residual, 0.0)).sum(axis=0)[is_newer]
-        believed = weight.sum(axis=0)[is_newer]
-        fresh = 1.0 - np.exp((self._labelled_s[is_newer] - newest_s[is_newer]) / average_s)
-        self.newest[is_newer] += fresh * (mean - believed * self.newest[is_newer])
-        self._labelled_s = newest_s
+        kernel.follow_residuals(
+            self._kernel_settings, stamp_s, residual, trust, self.newest, self._labelled_s
+        )
 
     def fade(self, elapsed_s: float, labelled: NDArray[np.bool_]) -> None:
         """Let time pass [s]; (O,) which outputs have had labels in it."""

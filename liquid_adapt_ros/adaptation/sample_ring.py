@@ -8,6 +8,14 @@ from numpy.typing import NDArray
 NANOSECONDS = 1_000_000_000
 
 
+# Not known yet when a sample is added, and what stands for that.
+_LATER = {"predicted": np.nan, "mixed": np.nan, "carried": np.nan, "target": np.nan, "trust": 0.0}
+
+
+def _column(name: str) -> property:
+    return property(lambda ring: ring._columns[name][ring._start : ring._end])
+
+
 class SampleRing:
     """Ring of the newest `capacity` samples; a label finds its sample by the stamp.
 
@@ -34,21 +42,11 @@ class SampleRing:
         features, hidden, networks, phi, experts, outputs: F, H, K, P, E and O.
     """
 
-    COLUMNS = (
-        "stamp_ns",
-        "dt_s",
-        "segment",
-        "features",
-        "usable",
-        "hidden_state",
-        "phi",
-        "predicted",
-        "mixed",
-        "carried",
-        "flown",
-        "target",
-        "trust",
-    )
+    stamp_ns, dt_s, segment = _column("stamp_ns"), _column("dt_s"), _column("segment")
+    features, usable = _column("features"), _column("usable")
+    hidden_state, phi = _column("hidden_state"), _column("phi")
+    predicted, mixed, carried = _column("predicted"), _column("mixed"), _column("carried")
+    flown, target, trust = _column("flown"), _column("target"), _column("trust")
 
     def __init__(
         self,
@@ -79,15 +77,12 @@ class SampleRing:
             "target": np.zeros((rows, outputs), np.float32),
             "trust": np.zeros((rows, outputs), np.float32),
         }
+        for name, unknown in _LATER.items():
+            self._columns[name].fill(unknown)
         self._start = self._end = 0
 
     def __len__(self) -> int:
         return self._end - self._start
-
-    def __getattr__(self, name: str) -> NDArray:
-        if name not in SampleRing.COLUMNS:
-            raise AttributeError(name)
-        return self._columns[name][self._start : self._end]
 
     def append(self, **row: object) -> None:
         """Add the newest sample: every column but those that are known later, by name.
@@ -102,9 +97,6 @@ class SampleRing:
             self._move_to_front()
         for name, value in row.items():
             self._columns[name][self._end] = value
-        for name in ("predicted", "mixed", "carried", "target"):
-            self._columns[name][self._end] = np.nan
-        self._columns["trust"][self._end] = 0.0
         self._end += 1
         self._start = max(self._start, self._end - self.capacity)
 
@@ -158,10 +150,13 @@ class SampleRing:
 
     def clear(self) -> None:
         """Forget every sample."""
-        self._start = self._end = 0
+        self._start = self._end
+        self._move_to_front()
 
     def _move_to_front(self) -> None:
         kept = len(self)
         for rows in self._columns.values():
             rows[:kept] = rows[self._start : self._end]
+        for name, unknown in _LATER.items():
+            self._columns[name][kept:].fill(unknown)
         self._start, self._end = 0, kept

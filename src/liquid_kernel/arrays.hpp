@@ -41,7 +41,8 @@ const Real* read(const char* name, const std::optional<Array<Real>>& array,
   return array ? read(name, *array, expected) : nullptr;
 }
 
-// The Python side of ridge.hpp, label_gate.hpp and fixed_share.hpp.
+// The Python side of what adapts the readout: ridge.hpp, label_gate.hpp, fixed_share.hpp and
+// persistence.hpp.
 void bind_readouts(py::module_& module);
 
 }  // namespace liquid

@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "arrays.hpp"
 #include "fixed_share.hpp"
 #include "label_gate.hpp"
+#include "persistence.hpp"
 #include "ridge.hpp"
 
 namespace liquid {
@@ -165,6 +167,34 @@ class PyLabelGate {
   LabelGate gate_;
 };
 
+PersistenceSettings persistence_settings(double noise_floor, double variance_memory,
+                                         double persistence_memory,
+                                         double persistence_average_s) {
+  return {noise_floor, variance_memory, persistence_memory, persistence_average_s};
+}
+
+void py_learn_persistence(const PersistenceSettings& settings, const Array<double>& carried,
+                          const Array<double>& residual, const Array<double>& counts,
+                          Array<double>& cross, Array<double>& square, Array<double>& variance) {
+  const py::ssize_t outputs = cross.size(), rows = counts.size() / std::max<py::ssize_t>(outputs, 1);
+  learn_persistence(settings, size_of(rows), size_of(outputs),
+                    read("carried", carried, rows * outputs),
+                    read("residual", residual, rows * outputs),
+                    read("counts", counts, rows * outputs),
+                    {cross.mutable_data(), write("square", square, outputs),
+                     write("variance", variance, outputs)});
+}
+
+void py_follow_residuals(const PersistenceSettings& settings, const Array<double>& stamp_s,
+                         const Array<double>& residual, const Array<double>& trust,
+                         Array<double>& newest, Array<double>& labelled_s) {
+  const py::ssize_t outputs = newest.size(), rows = stamp_s.size();
+  follow_residuals(settings, size_of(rows), size_of(outputs), stamp_s.data(),
+                   read("residual", residual, rows * outputs),
+                   read("trust", trust, rows * outputs), newest.mutable_data(),
+                   write("labelled_s", labelled_s, outputs));
+}
+
 }  // namespace
 
 void bind_readouts(py::module_& module) {
@@ -191,6 +221,16 @@ void bind_readouts(py::module_& module) {
            py::arg("quiet").noconvert(), py::arg("usual"))
       .def("compare", &PyLabelGate::compare, py::arg("target"), py::arg("predicted"),
            py::arg("independent"));
+  py::class_<PersistenceSettings>(module, "PersistenceSettings")
+      .def(py::init(&persistence_settings), py::kw_only(), py::arg("noise_floor"),
+           py::arg("variance_memory"), py::arg("persistence_memory"),
+           py::arg("persistence_average_s"));
+  module.def("learn_persistence", &py_learn_persistence, py::arg("settings"), py::arg("carried"),
+             py::arg("residual"), py::arg("counts"), py::arg("cross").noconvert(),
+             py::arg("square").noconvert(), py::arg("variance").noconvert());
+  module.def("follow_residuals", &py_follow_residuals, py::arg("settings"), py::arg("stamp_s"),
+             py::arg("residual"), py::arg("trust"), py::arg("newest").noconvert(),
+             py::arg("labelled_s").noconvert());
 }
 
 }  // namespace liquid
