@@ -54,7 +54,7 @@ class EngineSettings:
     """
 
     memory_s: float = 30.0
-    update_period_s: float = 0.05
+    update_period_s: float = 0.02
     expected_s: float = 1.0
     prior_isotropy: float = 0.1
     readout: ReadoutSettings | None = field(default_factory=ReadoutSettings)

@@ -14,12 +14,8 @@ from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 from liquid_adapt_ros.nodes.parameters import Parameter
 from liquid_adapt_ros.nodes.shipped import MODEL_FILE
 
-_LEARNER, _TRACK, _JUDGE, _ENGINE = (
-    LearnerSettings(),
-    TrackLimits(),
-    JudgeLimits(),
-    EngineSettings(),
-)
+_LEARNER, _TRACK, _JUDGE = LearnerSettings(), TrackLimits(), JudgeLimits()
+_ENGINE = _LEARNER.engine
 _READOUT, _TRAINING, _WINDOWS = ReadoutSettings(), TrainingSettings(), WindowSettings()
 _GUARD, _GOVERNOR = GuardSettings(), GovernorSettings()
 

@@ -244,10 +244,10 @@ def test_paused_engine_learns_nothing_and_says_why():
     assert learner.update() is not None
 
 
-def test_readout_is_updated_twenty_times_a_second():
+def test_readout_is_updated_fifty_times_a_second():
     made_up = stream(5.0, seed=7, change_s=0.0)
     _, updates = follow(engine(), made_up, delay=0)
-    assert len(updates) == 100
+    assert len(updates) == 250
     assert {update.kind for update in updates} == {"readout"}
     assert {frozenset(update.tensors) for update in updates} == {
         frozenset({"readout.weight", "readout.bias"})

@@ -154,6 +154,19 @@ def test_engine_gains_by_it_where_labels_come_soon_and_loses_nothing_where_late(
     assert left["with", 40] < 1.02 * left["without", 40]
 
 
+def test_updates_that_follow_soon_gain_where_labels_come_soon():
+    """What lasts for half a second has changed by a fifth after 0.1 s; the default is a fifth of
+    that."""
+    made_up, left = drifting(stream(30.0, seed=3)), {}
+    for period_s in (EngineSettings().update_period_s, 0.1):
+        engine = AdaptationEngine(
+            SPEC, PARAMS, settings=EngineSettings(training=None, update_period_s=period_s)
+        )
+        said, _ = follow(engine, made_up, delay=2)
+        left[period_s] = rmse(said, made_up, 10.0, 30.0)
+    assert left[0.02] < 0.9 * left[0.1]
+
+
 def test_engine_gains_by_it_where_one_label_of_ten_is_an_outlier():
     """Ten labels a second: an outlier is the only news of its update."""
     left = {}

@@ -9,8 +9,8 @@ from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 
 READOUT = ReadoutSettings(persistence_prior=1e12)  # nothing is carried over: only the mixture
-SETTINGS = EngineSettings(training=None, guard=None, readout=READOUT)
-UPDATE_S = SETTINGS.update_period_s
+UPDATE_S = 0.05  # five samples from one update to the next
+SETTINGS = EngineSettings(training=None, guard=None, readout=READOUT, update_period_s=UPDATE_S)
 OFFSET_S = READOUT.correlation_s * READOUT.offset_memory  # the shortest memory
 TICKS = 120
 

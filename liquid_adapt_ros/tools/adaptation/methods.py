@@ -8,7 +8,7 @@ from liquid_adapt_ros.adaptation.engine_settings import EngineSettings, WindowSe
 from liquid_adapt_ros.adaptation.learner import LearnerSettings
 from liquid_adapt_ros.adaptation.window_training import TrainingSettings
 
-ENGINE = EngineSettings()
+ENGINE = LearnerSettings().engine
 
 # The recipe this package began with: one AdamW step each half second on the last two seconds,
 # mean squared error, taken over whatever comes of it.
