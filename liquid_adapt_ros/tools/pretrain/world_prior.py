@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
-from liquid_adapt_ros.adaptation.output_group import MAD_TO_SIGMA
 from liquid_adapt_ros.adaptation.readout_matrix import joined
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
@@ -26,6 +25,9 @@ from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
 from liquid_adapt_ros.tools.pretrain.settings import WorldPriorSettings
 
 Array = NDArray[np.float64]
+
+# Of a normal distribution, by the median of what it deviates.
+MAD_TO_SIGMA = 1.4826
 
 
 def world_prior(
