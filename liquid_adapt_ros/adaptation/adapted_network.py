@@ -163,7 +163,7 @@ class AdaptedNetwork:
                 predicted=self.now(rows)[:, 1:],
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
-                independent=self._settings.independent(ring.dt_s[rows]),
+                independent=self._independent(rows),
             )
         )
 
@@ -229,7 +229,7 @@ class AdaptedNetwork:
             ring.phi[:, self._place].astype(np.float64),
             ring.target.astype(np.float64),
             ring.trust.astype(np.float64),
-            self._settings.independent(ring.dt_s),
+            self._independent(slice(None)),
         )
         self.solve(nominal_moment)
 
@@ -242,6 +242,10 @@ class AdaptedNetwork:
             self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
             self._unseen = 0
         return self._moment
+
+    def _independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+        """How many independent samples the labels of the ring's rows are, (N, O)."""
+        return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def _elapsed_s(self) -> tuple[float, float]:
         """Time of stream since this was asked for last, and as much of it as had samples of which

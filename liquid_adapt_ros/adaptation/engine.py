@@ -384,10 +384,21 @@ class AdaptationEngine:
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         shipped, learned = ring.flown[rows, 1:], ring.predicted[rows, :, 0]
         compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
+        duration_s = self._labelled_s(rows, fresh)
         if not self.flies:
             now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
-            self._live.foresee(target, now, self._output_weight, ring.dt_s[rows])
-        self._live.compare(target, compared, self._output_weight, ring.dt_s[rows])
+            self._live.foresee(target, now, self._output_weight, duration_s)
+        self._live.compare(target, compared, self._output_weight, duration_s)
+
+    def _labelled_s(
+        self, rows: NDArray[np.int64], labelled: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """The time that labels of the ring's rows (N,) and outputs (N, O) are of, (N,) [s]: that
+        of the sample, or more where labels are rare."""
+        ring, settings = self._ring, self._readout_settings
+        independent = settings.independent(ring.dt_s[rows, None], ring.stands_for[rows])
+        independent = np.max(independent, axis=1, where=labelled, initial=0.0)
+        return np.maximum(ring.dt_s[rows], settings.correlation_s * independent)
 
     def _learn_backlog(self, network: AdaptedNetwork) -> None:
         learned = network.learn_backlog()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,13 +18,15 @@ from liquid_adapt_ros.compiled import kernel
 Array = NDArray[np.float64]
 
 _ONE = np.ones((1, 1))
+# Whole numbers of independent samples come as sums of fractions.
+_ROUNDING = 1e-6
 
 
 class Samples(NamedTuple):
     """N samples, oldest first, with labels of some of all outputs.
 
     phi: (N, P). target, residual (what the anchor leaves of it): (N, O), NaN where not known.
-    predicted: (N, estimates, O) before any of these labels was known. independent: (N,) how many
+    predicted: (N, estimates, O) before any of these labels was known. independent: (N, O) how many
     independent samples each one is.
     """
 
@@ -112,17 +115,22 @@ class OutputGroup:
         Returns how much the labels of each sample count, (N,), and by how much the past counts
         less from now on.
         """
+        independent = self._independent(samples)
         trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
-            samples.target, samples.predicted, samples.independent,
+            samples.target, samples.predicted, independent,
             self.mixture.weights, self.variance, self.quiet, self._usual,
         )  # fmt: skip
-        self.mixture.learn(squared_errors, self.variance, counted, self._settings.loss_max)
+        steps = max(1, math.ceil(counted - _ROUNDING))
+        for _ in range(steps):
+            self.mixture.learn(
+                squared_errors, self.variance, counted / steps, self._settings.loss_max
+            )
         kept = 1.0
         if jumped:
             kept = self._settings.jump_kept
             self.bank.fade(kept)
             self.offset.fade(kept)
-        ages = np.where(trust > 0.0, samples.independent, 0.0)
+        ages = np.where(trust > 0.0, independent, 0.0)
         self.teach(samples.phi, samples.residual[:, self.outputs], ages, ages * trust)
         return trust, kept
 
@@ -139,7 +147,7 @@ class OutputGroup:
             weights = self.mixture.weights
         else:
             counts, squared_errors, counted = self._gate.compare(
-                expected.target, expected.predicted, expected.independent
+                expected.target, expected.predicted, self._independent(expected)
             )
             residual = expected.residual[:, self.outputs]
             also = expected.phi, residual, counts
@@ -157,3 +165,7 @@ class OutputGroup:
             whole=self.bank.corrections(prior, *also),
             weights=weights,
         )
+
+    def _independent(self, samples: Samples) -> Array:
+        """How many independent samples each one is, (N,)."""
+        return np.ascontiguousarray(samples.independent[:, self.outputs[0]])

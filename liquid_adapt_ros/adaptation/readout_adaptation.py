@@ -40,8 +40,8 @@ class Labels(NamedTuple):
     stamp_s: (N,) [s]. phi: (N, P). target: (N, O), NaN where not known now (or known before).
     predicted: (N, estimates, O) as `predict` said before any of these labels was known. mixed,
     carried: (N, O) what the mixture said when the samples were observed, and what could have been
-    carried over then; NaN where it is not known any more. independent: (N,) how many independent
-    samples each one is.
+    carried over then; NaN where it is not known any more. independent: (N, O) how many
+    independent samples each one is.
     """
 
     stamp_s: Array
@@ -154,11 +154,12 @@ class ReadoutAdaptation:
             if labelled[outputs[0]]:
                 counts, kept[outputs] = group.learn(samples)
                 trust[:, outputs] = counts[:, None]
-        counts = trust * independent[:, None]
+        counts = trust * independent
         if self._world is not None:
             if kept.min() < 1.0:
                 self._world.fade(float(kept.min()))
-            self._world.learn(phi, residual, counts, independent)
+            ages = np.max(independent, axis=1, where=known, initial=0.0)
+            self._world.learn(phi, residual, counts, ages)
         self.persistence.learn(labels.carried, target - labels.mixed, counts)
         self._to_follow.append((labels, trust))
         return trust, kept
@@ -170,8 +171,8 @@ class ReadoutAdaptation:
 
         Not for one that knows of worlds, which is in terms of the features.
 
-        phi: (N, P), target: (N, O) with NaN where not known, trust: (N, O), independent: (N,), of
-        all samples that are kept, oldest first. Which estimate is trusted stays as it is.
+        phi: (N, P), target: (N, O) with NaN where not known, trust, independent: (N, O), of all
+        samples that are kept, oldest first. Which estimate is trusted stays as it is.
         """
         self._anchor = np.array(anchor, np.float64)
         known = ~np.isnan(target)
@@ -184,7 +185,7 @@ class ReadoutAdaptation:
             group.offset.fade(0.0)
             group.bank.fade(0.0)
             if rows.any():
-                ages = independent[rows]
+                ages = independent[rows, first]
                 counts = ages * trust[rows, first]
                 group.teach(phi[rows], residual[rows][:, group.outputs], ages, counts)
 
@@ -204,8 +205,9 @@ class ReadoutAdaptation:
         samples = None
         if expected is not None:
             residual = expected.target - expected.phi @ self._anchor.T
+            independent = np.repeat(expected.independent[:, None], residual.shape[1], axis=1)
             samples = Samples(
-                expected.phi, expected.target, residual, expected.predicted, expected.independent
+                expected.phi, expected.target, residual, expected.predicted, independent
             )
         corrections = np.zeros(self._readouts.shape)
         weights = np.empty(corrections.shape[:2])
@@ -257,8 +259,7 @@ class ReadoutAdaptation:
         """Corrections by the estimates of the world, (M, O, P)."""
         if expected is None:
             return self._world.corrections()
-        counts = np.repeat(expected.independent[:, None], expected.residual.shape[1], axis=1)
-        return self._world.corrections(expected.phi, expected.residual, counts)
+        return self._world.corrections(expected.phi, expected.residual, expected.independent)
 
     def state(self) -> tuple[dict[str, Array], list[list[int]]]:
         """What was learned: tensors by name, and which outputs belong together."""

@@ -11,13 +11,18 @@ from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 
 Array = NDArray[np.float64]
 
+# Labels that lie close together are alike, but each has noise of its own. One that is alone says
+# what it would say among others, and this share of what those would.
+_ALONE = 0.3
+
 
 @dataclass(frozen=True)
 class ReadoutSettings:
     """How fast the readout follows, and what it distrusts.
 
     An independent sample is `correlation_s` of the stream: labels that lie closer together than
-    that repeat each other and count as fractions.
+    that repeat each other and count as fractions; one that stands alone counts up to three times
+    as much as it would among others.
 
     Attributes:
         correlation_s: time over which errors of the network are alike [s].
@@ -112,6 +117,11 @@ class ReadoutSettings:
         memories = self.correlation_s * np.array([self.offset_memory, *self.memories, *worlds])
         return np.concatenate([[0.0], 1.0 / memories - 1.0 / memories.max()])
 
-    def independent(self, dt_s: Array) -> Array:
-        """How many independent samples each of some samples is, that last this long [s]."""
-        return np.minimum(dt_s / self.correlation_s, 1.0)
+    def independent(self, dt_s: Array, stands_for: Array | float = 1.0) -> Array:
+        """How many independent samples each of some labels is.
+
+        dt_s: time of its sample [s]. stands_for: of how many samples, usually, it is the only one
+        that is labelled. Both (N, O), or what fits that.
+        """
+        alone = np.clip(self.correlation_s / dt_s, 1.0, stands_for)  # of so many that are alike
+        return np.minimum(dt_s / self.correlation_s, 1.0) * (1.0 + _ALONE * (alone - 1.0))

@@ -5,11 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.label_spacing import LabelSpacing
+
 NANOSECONDS = 1_000_000_000
 
 
 # Not known yet when a sample is added, and what stands for that.
-_LATER = {"predicted": np.nan, "mixed": np.nan, "carried": np.nan, "target": np.nan, "trust": 0.0}
+_LATER = {
+    "predicted": np.nan,
+    "mixed": np.nan,
+    "carried": np.nan,
+    "target": np.nan,
+    "stands_for": 1.0,
+    "trust": 0.0,
+}
 
 
 def _column(name: str) -> property:
@@ -35,6 +44,7 @@ class SampleRing:
             over from the newest residuals, and what could have been; NaN as there.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
         target: (N, O) labels; NaN where not known.
+        stands_for: (N, O) of how many samples a label is the only one; see `label_spacing.py`.
         trust: (N, O) how much a label counts, 0 to 1.
 
     Args:
@@ -47,6 +57,7 @@ class SampleRing:
     hidden_state, phi = _column("hidden_state"), _column("phi")
     predicted, mixed, carried = _column("predicted"), _column("mixed"), _column("carried")
     flown, target, trust = _column("flown"), _column("target"), _column("trust")
+    stands_for = _column("stands_for")
 
     def __init__(
         self,
@@ -75,11 +86,14 @@ class SampleRing:
             "carried": np.zeros((rows, networks, outputs), np.float32),
             "flown": np.zeros((rows, 2, outputs), np.float32),
             "target": np.zeros((rows, outputs), np.float32),
+            "stands_for": np.zeros((rows, outputs), np.float32),
             "trust": np.zeros((rows, outputs), np.float32),
         }
         for name, unknown in _LATER.items():
             self._columns[name].fill(unknown)
         self._start = self._end = 0
+        self._appended = 0
+        self._spacing = LabelSpacing(outputs)
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -98,6 +112,7 @@ class SampleRing:
         for name, value in row.items():
             self._columns[name][self._end] = value
         self._end += 1
+        self._appended += 1
         self._start = max(self._start, self._end - self.capacity)
 
     def label(
@@ -112,11 +127,18 @@ class SampleRing:
         rows, places = self.find_all(stamps_ns)
         usable = self.usable[rows]
         rows, places = rows[usable], places[usable]
+        unmatched = len(stamps_ns) - len(rows)
         stored, targets = self.target[rows], targets[places]
         fresh = np.isnan(stored) & ~np.isnan(targets)
         self.target[rows] = np.where(fresh, targets, stored)
         is_fresh = fresh.any(axis=1)
-        return stamps_ns[places[is_fresh]], fresh[is_fresh], len(stamps_ns) - len(rows)
+        rows, oldest = rows[is_fresh], self._appended - len(self)
+        self.stands_for[rows] = np.where(
+            fresh[is_fresh],
+            self._spacing.learn(oldest + rows, fresh[is_fresh]),
+            self.stands_for[rows],
+        )
+        return stamps_ns[places[is_fresh]], fresh[is_fresh], unmatched
 
     def find(self, stamp_ns: int) -> int | None:
         """The row of the sample with this stamp; None where it is not kept."""
@@ -151,6 +173,7 @@ class SampleRing:
     def clear(self) -> None:
         """Forget every sample."""
         self._start = self._end
+        self._spacing.start_over()
         self._move_to_front()
 
     def _move_to_front(self) -> None:

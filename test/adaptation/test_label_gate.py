@@ -119,7 +119,8 @@ def test_expected_labels_count_in_the_solution_and_leave_nothing_behind():
     target, predicted, independent = labels(rng, 9, 1.0)
     predicted[:, 1] = target + 0.05  # one estimate is nearly right
     phi = rng.standard_normal((9, FEATURES))
-    samples = Samples(phi, target, target, predicted, independent)
+    each = np.repeat(independent[:, None], OUTPUTS, axis=1)
+    samples = Samples(phi, target, target, predicted, each)
     prior = np.eye(FEATURES)
     group.learn(samples._replace(target=target + 0.3, residual=target + 0.3))
     before = group.solve(prior, None)
@@ -142,7 +143,7 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is():
 
     def trust(off: float) -> float:
         predicted = np.zeros((1, len(SHARES), 1))
-        return group.learn(Samples(one, one * off, one * off, predicted, one[0]))[0][0]
+        return group.learn(Samples(one, one * off, one * off, predicted, one))[0][0]
 
     assert [trust(0.02) for _ in range(20)] == [1.0] * 20
     assert trust(2.0) < 0.01
@@ -164,3 +165,20 @@ def test_arrays_that_do_not_fit_are_refused():
             target, predicted, independent, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
             np.empty((0, 2)),
         )  # fmt: skip
+
+
+def test_many_labels_at_once_shift_weight_as_if_they_had_come_one_by_one():
+    """Two seconds of labels in one piece, the second estimate being right: what is dealt out anew
+    in that time must not outweigh what they say."""
+    weights = []
+    for pieces in (1, 20):
+        group = OutputGroup([0], 1, SETTINGS, SHARES)
+        for _ in range(pieces):
+            rows = 20 // pieces
+            one = np.ones((rows, 1))
+            predicted = np.zeros((rows, len(SHARES), 1))
+            predicted[:, 1] = 0.1
+            group.learn(Samples(one, 0.1 * one, 0.1 * one, predicted, one))
+        weights.append(group.mixture.weights[:, 0])
+    assert weights[0][1] > 0.9
+    np.testing.assert_allclose(*weights, atol=0.01)

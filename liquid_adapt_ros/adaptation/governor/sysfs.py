@@ -20,7 +20,7 @@ def find(root: Path, pattern: str) -> list[Path]:
 
 
 def read_text(path: Path) -> str:
-    """Return what a small text file holds, stripped.
+    """Return what a small text file holds, without blanks around it.
 
     It is opened without waiting, so that a thermal zone that is switched off (EAGAIN on a Jetson
     Orin Nano: node_exporter issue 3071) or a pipe in its place does not hold the caller up.
@@ -38,7 +38,7 @@ def read_text(path: Path) -> str:
         raise SensorError(f"{path}: {error.strerror}") from error
     if len(content) > MAX_BYTES:
         raise SensorError(f"{path}: longer than {MAX_BYTES} bytes")
-    return content.decode("ascii", "replace").strip()
+    return content.strip().decode("ascii", "replace")
 
 
 def read_integer(path: Path, low: int, high: int) -> int:

@@ -3,7 +3,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from liquid_adapt_ros.adaptation.governor.sensor import SensorError
@@ -37,6 +37,7 @@ def test_garbage_is_refused_with_the_path_and_the_reason(tmp_path, content, comp
 
 @settings(deadline=None)  # files
 @given(content=st.binary(max_size=100))
+@example(b"\x1c0")  # white in a text, not in bytes
 def test_any_content_is_a_number_within_bounds_or_refused(content):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "temp")
