@@ -163,9 +163,13 @@ class AdaptedNetwork:
                 predicted=self.now(rows)[:, 1:],
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
-                independent=self._independent(rows),
+                independent=self.independent(rows),
             )
         )
+
+    def independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+        """How many independent samples the labels of the ring's rows are, (N, O)."""
+        return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What comes of all estimates, and what each of them says, (N, 1 + estimates, O), of the
@@ -229,7 +233,7 @@ class AdaptedNetwork:
             ring.phi[:, self._place].astype(np.float64),
             ring.target.astype(np.float64),
             ring.trust.astype(np.float64),
-            self._independent(slice(None)),
+            self.independent(slice(None)),
         )
         self.solve(nominal_moment)
 
@@ -242,10 +246,6 @@ class AdaptedNetwork:
             self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
             self._unseen = 0
         return self._moment
-
-    def _independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
-        """How many independent samples the labels of the ring's rows are, (N, O)."""
-        return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def _elapsed_s(self) -> tuple[float, float]:
         """Time of stream since this was asked for last, and as much of it as had samples of which

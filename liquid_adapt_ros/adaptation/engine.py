@@ -395,10 +395,10 @@ class AdaptationEngine:
     ) -> NDArray[np.float64]:
         """The time that labels of the ring's rows (N,) and outputs (N, O) are of, (N,) [s]: that
         of the sample, or more where labels are rare."""
-        ring, settings = self._ring, self._readout_settings
-        independent = settings.independent(ring.dt_s[rows, None], ring.stands_for[rows])
-        independent = np.max(independent, axis=1, where=labelled, initial=0.0)
-        return np.maximum(ring.dt_s[rows], settings.correlation_s * independent)
+        independent = self.networks[0].independent(rows).max(axis=1, where=labelled, initial=0.0)
+        return np.maximum(
+            self._ring.dt_s[rows], self._readout_settings.correlation_s * independent
+        )
 
     def _learn_backlog(self, network: AdaptedNetwork) -> None:
         learned = network.learn_backlog()

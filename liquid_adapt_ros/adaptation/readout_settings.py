@@ -21,8 +21,7 @@ class ReadoutSettings:
     """How fast the readout follows, and what it distrusts.
 
     An independent sample is `correlation_s` of the stream: labels that lie closer together than
-    that repeat each other and count as fractions; one that stands alone counts up to three times
-    as much as it would among others.
+    that repeat each other and count as fractions; one that stands alone there counts more.
 
     Attributes:
         correlation_s: time over which errors of the network are alike [s].
