@@ -163,13 +163,17 @@ class AdaptedNetwork:
                 predicted=self.now(rows)[:, 1:],
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
-                independent=self.independent(rows),
+                independent=self._independent(rows),
             )
         )
 
-    def independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
-        """How many independent samples the labels of the ring's rows are, (N, O)."""
-        return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
+    def labelled_s(
+        self, rows: NDArray[np.int64], labelled: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """The time that labels of the ring's rows (N,) and outputs (N, O) are of, (N,) [s]: that
+        of the sample, or more where labels are rare."""
+        independent = self._independent(rows).max(axis=1, where=labelled, initial=0.0)
+        return np.maximum(self._ring.dt_s[rows], self._settings.correlation_s * independent)
 
     def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What comes of all estimates, and what each of them says, (N, 1 + estimates, O), of the
@@ -233,7 +237,7 @@ class AdaptedNetwork:
             ring.phi[:, self._place].astype(np.float64),
             ring.target.astype(np.float64),
             ring.trust.astype(np.float64),
-            self.independent(slice(None)),
+            self._independent(slice(None)),
         )
         self.solve(nominal_moment)
 
@@ -246,6 +250,10 @@ class AdaptedNetwork:
             self._moment.learn(self._ring.phi[-fresh:, self._place][usable])
             self._unseen = 0
         return self._moment
+
+    def _independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+        """How many independent samples the labels of the ring's rows are, (N, O)."""
+        return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def _elapsed_s(self) -> tuple[float, float]:
         """Time of stream since this was asked for last, and as much of it as had samples of which
@@ -276,7 +284,7 @@ class AdaptedNetwork:
             phi=phi,
             target=target,
             predicted=ring.predicted[rows, place, own].astype(np.float64),
-            independent=self._settings.independent(ring.dt_s[rows]),
+            independent=self._independent(rows),
         )
 
     def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:

@@ -81,7 +81,7 @@ class AdaptationEngine:
         if weight.shape != (spec.outputs,) or not (weight >= 0.0).all() or not weight.any():
             raise ValueError(f"output_weight must be {spec.outputs} numbers >= 0, got {weight}")
         self._output_weight = weight.astype(np.float32)
-        self._readout_settings = settings.readout or ReadoutSettings()
+        readout_settings = settings.readout or ReadoutSettings()
         networks = 1 if settings.training is None else 2
         world = nominal.world if nominal else None
         readout = (spec.outputs, (spec.head or spec.hidden) + 1)
@@ -95,14 +95,14 @@ class AdaptationEngine:
             spec.hidden,
             networks,
             readout[1],
-            1 + len(self._readout_settings.shares(world)),  # what comes of them all comes first
+            1 + len(readout_settings.shares(world)),  # what comes of them all comes first
             spec.outputs,
         )
         self.networks = [
             AdaptedNetwork(
                 spec,
                 self._shipped,
-                self._readout_settings,
+                readout_settings,
                 settings.readout is not None,
                 settings.prior_isotropy,
                 self._ring,
@@ -384,21 +384,11 @@ class AdaptationEngine:
         target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
         shipped, learned = ring.flown[rows, 1:], ring.predicted[rows, :, 0]
         compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
-        duration_s = self._labelled_s(rows, fresh)
+        duration_s = self.networks[0].labelled_s(rows, fresh)
         if not self.flies:
             now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
             self._live.foresee(target, now, self._output_weight, duration_s)
         self._live.compare(target, compared, self._output_weight, duration_s)
-
-    def _labelled_s(
-        self, rows: NDArray[np.int64], labelled: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """The time that labels of the ring's rows (N,) and outputs (N, O) are of, (N,) [s]: that
-        of the sample, or more where labels are rare."""
-        independent = self.networks[0].independent(rows).max(axis=1, where=labelled, initial=0.0)
-        return np.maximum(
-            self._ring.dt_s[rows], self._readout_settings.correlation_s * independent
-        )
 
     def _learn_backlog(self, network: AdaptedNetwork) -> None:
         learned = network.learn_backlog()

@@ -1,9 +1,9 @@
 """How far apart the labels of each output are: what one of them stands for.
 
 Labels seldom come for every sample: features are known at 100 Hz, a tracker speaks at 10. A label
-that stands alone says as much as all those between it and the one before would have said together,
-up to the time over which errors are alike. Gaps are another matter: the first label after one is
-no more than any other, so what counts is the median of the newest three distances.
+that stands alone says more than one among others, which repeat each other; by how much is
+`ReadoutSettings.independent`. Gaps are another matter: the first label after one is no more than
+any other, so what counts is the median of the newest three distances.
 """
 
 from __future__ import annotations

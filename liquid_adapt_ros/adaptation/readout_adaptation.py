@@ -57,7 +57,7 @@ class ExpectedLabels(NamedTuple):
     """Labels of N samples that have not come yet, as they are likely to be.
 
     phi: (N, P). target: (N, O), NaN where nothing is expected. predicted: (N, estimates, O) as
-    `predict` said before a label was first expected. independent: (N,) how many independent
+    `predict` said before a label was first expected. independent: (N, O) how many independent
     samples each one is.
     """
 
@@ -205,9 +205,8 @@ class ReadoutAdaptation:
         samples = None
         if expected is not None:
             residual = expected.target - expected.phi @ self._anchor.T
-            independent = np.repeat(expected.independent[:, None], residual.shape[1], axis=1)
             samples = Samples(
-                expected.phi, expected.target, residual, expected.predicted, independent
+                expected.phi, expected.target, residual, expected.predicted, expected.independent
             )
         corrections = np.zeros(self._readouts.shape)
         weights = np.empty(corrections.shape[:2])

@@ -36,10 +36,11 @@ def test_rare_labels_stand_for_the_samples_between_them():
 
 
 def test_labels_that_overtake_each_other_do_not_count_as_rare():
-    """All samples are labelled, half a second late and in another order."""
+    """All samples are labelled, up to half a second late and in another order, so that five in six
+    are older than the newest that has a label: one in twenty-five seems to be rare."""
     rng = np.random.default_rng(0)
     order = np.argsort(np.arange(1000) + rng.uniform(0.0, 50.0, 1000))
-    assert np.mean(stands_for(order)) < 1.3
+    assert np.mean(stands_for(order)) < 1.1
 
 
 @given(
