@@ -41,7 +41,6 @@ def recording(target_id, arrived=(3, 6, 10)):
         depth_mm=np.zeros((pictures, 96, 128), np.uint16),
         intrinsics=np.eye(3),
         camera_pose=np.eye(4),
-        depth_scale=np.array(1.0),
         taken_tick=np.array(arrived) - 2.5,
         arrived_tick=np.array(arrived),
         proprioception=np.zeros((ticks, 12), np.float32),

@@ -29,13 +29,12 @@ worked for up to {run_in_s:g} s. The planner drives; in {noisy_percent:.0f} % of
 of {noise:g} rad/s is added to its joint velocities (and a little to the base's). Labels are the
 simulator's truth.
 
-All but the readout was also trained on {worlds} disturbed episodes of {world_s:g} s, drawn by
-`sim/disturbed_worlds.py`: belts of up to {belt_m_s:g} m/s, bumped and late
+Core and head, but neither encoder nor readout, were also trained on {worlds} disturbed episodes of
+{world_s:g} s, drawn by `sim/disturbed_worlds.py`: belts of up to {belt_m_s:g} m/s, bumped and late
 cameras, wrong depth, other light, payloads, and biased encoders and IMUs, one to three of them at
-once. The encoder is told where objects are as the camera measures them, from where a bump has
-brought it and by its own wrong depth (`tools/pretrain/pictures.py`). Core and head have their
-readout solved anew from the seconds that have passed, and their features are trained for what it
-says to the samples after them (`tools/pretrain/world_training.py`). In all {pictures} pictures.
+once. There the readout is solved anew from the seconds that have passed, and the features are
+trained for what it says to the samples after them (`tools/pretrain/world_training.py`). In all
+{pictures} pictures.
 
 A first policy, trained on these alone, then drove {driven} nominal episodes of {driven_s:g} s and
 {driven_worlds} disturbed ones of {driven_world_s:g} s, learning as it does on the robot and

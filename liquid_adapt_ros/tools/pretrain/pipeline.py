@@ -115,7 +115,7 @@ class Pipeline:
         with self.progress("encoder") as update:
             encoder, figures = train_encoder(
                 self._stages.encoder.folder,
-                [*self._stages.worlds, *self._stages.starts, *self._stages.episodes],
+                [*self._stages.starts, *self._stages.episodes],
                 self.settings.encoder,
                 self.settings.seed,
                 self.machine.checkpoint_s,

@@ -51,9 +51,9 @@ class EncoderSettings:
         learning_rate, weight_decay: AdamW; the rate is the peak of a one-cycle schedule.
     """
 
-    epochs: float = 3.5
-    batch: int = 16
-    learning_rate: float = 3e-3
+    epochs: float = 2.0
+    batch: int = 32
+    learning_rate: float = 4e-3
     weight_decay: float = 0.01
 
 

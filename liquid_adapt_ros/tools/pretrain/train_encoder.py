@@ -20,21 +20,21 @@ from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
 from liquid_adapt_ros.tools.pretrain.encoder import (
     EMBEDDING_SIZE,
     ConveyorEncoder,
+    spatial_soft_argmax,
 )
 from liquid_adapt_ros.tools.pretrain.pictures import PictureBatch, PictureSet, shuffled_batches
 from liquid_adapt_ros.tools.pretrain.settings import EncoderSettings
 
 # Positions are learned relative to the middle of the picking zone, in units of 0.1 m, with an
-# error that counts linearly beyond 2 mm, so that pictures in which an object is hidden or about
-# to stop being the target do not outweigh the rest, and what is a few millimetres off still does
-# beside the other losses.
-_CENTRE_M = (0.0, 0.1, 0.9)
+# error that counts linearly beyond 1 cm, so that pictures in which an object is hidden or about
+# to stop being the target do not outweigh the rest.
+_CENTRE_M = (-0.1, 0.5, 0.45)
 _UNIT_M = 0.1
-_LINEAR_FROM = 0.02
+_LINEAR_FROM = 0.1
 
 _HEATMAP_WEIGHT = 0.1
 _HEATMAP_SIGMA_CELLS = 0.7
-_TARGET_WEIGHT, _SECOND_WEIGHT, _TOOL_WEIGHT, _BINARY_WEIGHT = 3.0, 0.3, 0.2, 0.1
+_SECOND_WEIGHT, _TOOL_WEIGHT, _BINARY_WEIGHT = 0.3, 0.2, 0.1
 # Mild changes of colour and light, a little beyond what the simulator draws.
 _GAIN_SIGMA, _TINT_SIGMA, _OFFSET_SIGMA = 0.10, 0.05, 0.02
 
@@ -47,7 +47,7 @@ class TrainingHeads(nn.Module):
         self.readout = nn.Linear(EMBEDDING_SIZE, 11)
 
     def forward(self, embedding: Tensor) -> dict[str, Tensor]:
-        """Positions (N, 3) in the optical frame [m]; present and holding as logits (N,)."""
+        """Positions (N, 3) in base_link [m]; present and holding as logits (N,)."""
         values = self.readout(embedding)
         centre = values.new_tensor(_CENTRE_M)
         positions = (values[:, :9] * _UNIT_M).unflatten(1, (3, 3)) + centre
@@ -80,7 +80,7 @@ def encoder_loss(said: dict[str, Tensor], logits: Tensor, truth: dict[str, Tenso
     ]
     return (
         _HEATMAP_WEIGHT * torch.stack(looks).sum()
-        + _TARGET_WEIGHT * position_loss(said["target"], truth["target"])
+        + position_loss(said["target"], truth["target"])
         + _SECOND_WEIGHT * position_loss(said["second"], truth["second"])
         + _TOOL_WEIGHT * position_loss(said["tool"], truth["tool"])
         + _BINARY_WEIGHT * binary(said["present"], present)
@@ -154,9 +154,9 @@ class EncoderTrainer:
         self.encoder.train()
         image, points, truth = self._tensors(batch)
         image = augment(image, self._noise.manual_seed(number))
-        looked = self.encoder.look(image, points)
-        said = self.heads(self.encoder.embedding(looked, points))
-        loss = encoder_loss(said, looked.logits, truth)
+        logits, global_features = self.encoder.look(image, points)
+        embedding = torch.cat([spatial_soft_argmax(logits, points), global_features], dim=1)
+        loss = encoder_loss(self.heads(embedding), logits, truth)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()
