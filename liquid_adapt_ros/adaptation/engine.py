@@ -3,7 +3,7 @@
     engine = AdaptationEngine(spec, params)
     for each sample:          said = engine.observe(stamp_ns, features)
     for each label, whenever: engine.label(stamp_ns, target)
-    for each sample:          update = engine.update()         # the readout, at most 20 times a s
+    for each sample:          update = engine.update()         # the readout, at most 50 times a s
     now and then:             job = engine.training_job()      # the network, every 0.5 s, say
                               update = engine.finish(job, job.run())   # run() in any thread
 
