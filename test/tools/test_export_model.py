@@ -74,11 +74,11 @@ def test_the_exported_encoder_is_still_the_one_the_model_was_trained_with(export
 
 def test_an_encoder_goes_to_onnx_and_back_without_a_change(tmp_path):
     encoder = ConveyorEncoder()
-    for name, statistics in encoder.named_buffers():
+    for name, solved in encoder.named_buffers():
         if name.endswith("running_var"):
-            statistics.uniform_(0.5, 2.0)
-        elif name.endswith("running_mean"):
-            statistics.uniform_(-0.5, 0.5)
+            solved.uniform_(0.5, 2.0)
+        elif name.endswith(("running_mean", "position_weight", "position_bias")):
+            solved.uniform_(-0.5, 0.5)
     export_encoder(encoder, tmp_path / "encoder.onnx")
     again = torch_encoder((tmp_path / "encoder.onnx").read_bytes())
     assert largest_difference(again, OnnxEncoder(tmp_path / "encoder.onnx")) < 1e-4

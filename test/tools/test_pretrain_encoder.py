@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from liquid_adapt_ros.fusion.preprocess import GRID_HEIGHT, GRID_WIDTH
 from liquid_adapt_ros.tools.pretrain.encoder import (
-    EMBEDDING_SIZE,
+    FEATURES,
+    POSITIONS,
     ConveyorEncoder,
     spatial_soft_argmax,
 )
@@ -31,6 +32,10 @@ def point_map(seed=0):
     return torch.tensor(points, dtype=torch.float32)
 
 
+def votes(voting=0):
+    return torch.zeros(1, 3 * voting, GRID_HEIGHT, GRID_WIDTH)
+
+
 def blob(row, column):
     logits = torch.full((1, 2, GRID_HEIGHT, GRID_WIDTH), -30.0)
     logits[:, :, row, column] = 30.0
@@ -41,7 +46,7 @@ def blob(row, column):
 @given(row=rows, column=columns)
 def test_the_readout_follows_a_blob_through_the_point_map(row, column):
     points = point_map()
-    found = spatial_soft_argmax(blob(row, column), points).reshape(3, 2)
+    found = spatial_soft_argmax(blob(row, column), votes(), points).reshape(3, 2)
     expected = points[0, :3, row, column]
     torch.testing.assert_close(found, expected[:, None].expand(3, 2), rtol=0, atol=1e-5)
 
@@ -51,15 +56,35 @@ def test_the_readout_moves_with_the_points_not_with_the_pixels(row, column):
     points, shift = point_map(), torch.tensor([0.1, -0.2, 0.3])
     moved = points.clone()
     moved[:, :3] += shift[:, None, None]
-    before = spatial_soft_argmax(blob(row, column), points).reshape(3, 2)
-    after = spatial_soft_argmax(blob(row, column), moved).reshape(3, 2)
+    before = spatial_soft_argmax(blob(row, column), votes(), points).reshape(3, 2)
+    after = spatial_soft_argmax(blob(row, column), votes(), moved).reshape(3, 2)
     torch.testing.assert_close(after - before, shift[:, None].expand(3, 2), rtol=0, atol=1e-5)
 
 
 def test_cells_without_depth_do_not_count():
     points = point_map()
     points[:, :, :, ::2] = 0.0
-    found = spatial_soft_argmax(torch.zeros(1, 1, GRID_HEIGHT, GRID_WIDTH), points)
+    found = spatial_soft_argmax(torch.zeros(1, 1, GRID_HEIGHT, GRID_WIDTH), votes(), points)
+    expected = points[:, :3, :, 1::2].mean(dim=(2, 3))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@given(row=rows, column=columns)
+def test_a_heatmap_that_votes_answers_with_what_its_cell_adds(row, column):
+    points, added = point_map(), votes(1)
+    added[0, :, row, column] = torch.tensor([1.0, -2.0, 0.5])
+    found = spatial_soft_argmax(blob(row, column), added, points).reshape(3, 2)
+    expected = points[0, :3, row, column]
+    millimetres = torch.tensor([50.0, -100.0, 25.0])
+    torch.testing.assert_close(found[:, 0] - expected, millimetres / 1000.0, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[:, 1], expected, rtol=0, atol=1e-5)
+
+
+def test_what_was_not_measured_has_no_vote():
+    points, added = point_map(), votes(1)
+    points[:, :, :, ::2] = 0.0
+    added[:, :, :, ::2] = 1.0
+    found = spatial_soft_argmax(torch.zeros(1, 1, GRID_HEIGHT, GRID_WIDTH), added, points)
     expected = points[:, :3, :, 1::2].mean(dim=(2, 3))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -68,9 +93,32 @@ def test_a_picture_without_any_depth_gives_a_finite_embedding():
     encoder = ConveyorEncoder().eval()
     with torch.no_grad():
         embedding = encoder(torch.zeros(1, 4, 96, 128), torch.zeros(1, 4, 24, 32))
-    assert embedding.shape == (1, EMBEDDING_SIZE)
+    assert embedding.shape == (1, FEATURES)
     assert torch.isfinite(embedding).all()
     assert (embedding[:, :96] == 0.0).all()
+
+
+def test_positions_are_read_out_of_all_features():
+    encoder = ConveyorEncoder().eval()
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 4, 96, 128, generator=generator) - 0.5
+    points = point_map().repeat(2, 1, 1, 1)
+    weight = torch.randn(POSITIONS, FEATURES, generator=generator)
+    bias = torch.randn(POSITIONS, generator=generator)
+    with torch.no_grad():
+        features = encoder.features(encoder.look(image, points), points)
+        before = encoder(image, points)
+        for item in range(3):
+            rows = slice(3 * item, 3 * item + 3)
+            encoder.read_position(item, weight[rows].numpy(), bias[rows].numpy())
+        after = encoder(image, points)
+    # Before, target, next object and tool are what their own heatmaps answer.
+    own = torch.stack([features[:, item:96:32] for item in range(3)], dim=1)
+    torch.testing.assert_close(before[:, :9], own.flatten(1))
+    torch.testing.assert_close(after[:, :9], features @ weight.T + bias, rtol=1e-5, atol=1e-4)
+    others = [index for index in range(128) if index >= 96 or index % 32 >= 3]
+    torch.testing.assert_close(after[:, 9:], features[:, others])
+    torch.testing.assert_close(before[:, 9:], after[:, 9:])
 
 
 def test_the_heatmap_loss_is_least_where_the_object_is():

@@ -20,7 +20,6 @@ TITLES = [
     "first policy drives",
     "driven embeddings",
     "core and head",
-    "core and head refined",
     "held-out, planner drives",
     "held-out, policy drives",
 ]
@@ -45,13 +44,13 @@ def test_a_run_cut_off_goes_on_with_the_stage_it_was_in(cut_off_and_finished):
     assert second_titles == TITLES[cut:]
 
 
-def test_the_policy_is_refined_not_trained_anew(cut_off_and_finished):
+def test_the_first_policy_is_trained_further_not_anew(cut_off_and_finished):
     folder, _, _, _ = cut_off_and_finished
-    policy, refined = (
+    first, refined = (
         load_policy(folder / "work" / stage / "conveyor_policy.safetensors").params
-        for stage in ("policy", "refined")
+        for stage in ("first_policy", "policy")
     )
-    change = max(np.abs(refined[name] - policy[name]).max() for name in policy)
+    change = max(np.abs(refined[name] - first[name]).max() for name in first)
     # AdamW moves a weight by about the learning rate in a step at most; there are two steps.
     assert 0.0 < change < 3.0 * TINY.refine.learning_rate
 

@@ -19,7 +19,7 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
     normalisation,
     policy_sequence,
 )
-from liquid_adapt_ros.tools.pretrain.settings import PolicySettings, WorldSettings
+from liquid_adapt_ros.tools.pretrain.settings import LossSettings, PolicySettings, WorldSettings
 from liquid_adapt_ros.tools.pretrain.train_policy import (
     Episodes,
     PolicyLoss,
@@ -27,6 +27,7 @@ from liquid_adapt_ros.tools.pretrain.train_policy import (
     Windows,
     normalised,
 )
+from liquid_adapt_ros.tools.pretrain.world_training import without_new_targets
 
 TICKS = 200
 SPEC = PolicySpec()
@@ -41,6 +42,7 @@ def recording(target_id, arrived=(3, 6, 10)):
         depth_mm=np.zeros((pictures, 96, 128), np.uint16),
         intrinsics=np.eye(3),
         camera_pose=np.eye(4),
+        depth_scale=np.array(1.0),
         taken_tick=np.array(arrived) - 2.5,
         arrived_tick=np.array(arrived),
         proprioception=np.zeros((ticks, 12), np.float32),
@@ -145,7 +147,7 @@ def test_windows_carry_on_where_the_stream_was():
 
 def test_an_error_of_any_joint_counts_in_rad_s():
     scale = np.geomspace(0.1, 2.0, 12).astype(np.float32)
-    loss = PolicyLoss(SPEC, scale, position_weight=1.0, takeover_weight=1.0)
+    loss = PolicyLoss(SPEC, scale, 1.0, LossSettings())
     wanted = torch.zeros(1, 1, 12)
     losses = []
     for joint in range(6):
@@ -171,7 +173,7 @@ def test_the_planners_share_is_that_of_the_supervisor():
     said[0, :, :6] = torch.from_numpy(velocity)
     wanted, scale = torch.zeros(1, ticks, 12), np.ones(12, np.float32)
     with_it, without = (
-        float(PolicyLoss(SPEC, scale, 1.0, takeover_weight=weight)(said, wanted))
+        float(PolicyLoss(SPEC, scale, 1.0, LossSettings(takeover_weight=weight))(said, wanted))
         for weight in (1.0, 0.0)
     )
     share = drivers.count("planner") / ticks
@@ -180,12 +182,55 @@ def test_the_planners_share_is_that_of_the_supervisor():
     assert abs(with_it - without - share) < 0.012
 
 
-def test_training_lowers_the_loss():
+@pytest.mark.parametrize("linear_from", [0.1, 0.3])
+def test_a_position_counts_linearly_from_where_it_is_said(linear_from):
+    loss = PolicyLoss(
+        SPEC, np.ones(12, np.float32), 2.0, LossSettings(position_linear_from=linear_from)
+    )
+    wanted = torch.zeros(1, 1, 12)
+    nothing = float(loss(wanted, wanted))
+    for error, expected in ((0.05, 0.5 * 0.05**2 / linear_from), (4.0, 4.0 - 0.5 * linear_from)):
+        said = wanted.clone()
+        said[..., 9:] = error
+        np.testing.assert_allclose(float(loss(said, wanted)) - nothing, 2.0 * expected, rtol=1e-4)
+
+
+def trainer_of(sequences, norm, loss=None, nominal=None):
+    worlds = WorldSettings(batch=2, window_s=1.5, chunks=3)
+    plan = PolicySettings(
+        steps=30, batch=8, window_s=0.5, worlds=worlds, loss=loss or LossSettings()
+    )
+    nominal = nominal or sequences
+    episodes = Episodes(nominal[1:], nominal[:1], sequences)
+    return PolicyTrainer(episodes, norm, SPEC, plan, seed=0)
+
+
+def test_what_adapted_readouts_say_of_the_position_has_a_weight_of_its_own():
     sequences = random_sequences()
     norm = normalisation(sequences, SPEC)
-    worlds = WorldSettings(batch=2, window_s=1.5, chunks=3)
-    plan = PolicySettings(steps=30, batch=8, window_s=0.5, worlds=worlds)
-    episodes = Episodes(sequences[1:], sequences[:1], sequences)
-    trainer = PolicyTrainer(episodes, norm, SPEC, plan, seed=0)
+    nominal, worlds = (
+        [
+            trainer_of(sequences, norm, LossSettings(**{name: weight})).step(0)
+            for weight in (0.0, 1.0, 2.0)
+        ]
+        for name in ("position_weight", "world_position_weight")
+    )
+    for losses in (nominal, worlds):
+        assert losses[1] > losses[0]
+        np.testing.assert_allclose(losses[2] - losses[1], losses[1] - losses[0], rtol=1e-3)
+
+
+def test_positions_of_new_targets_need_not_count():
+    sequences = random_sequences()
+    norm = normalisation(sequences, SPEC)
+    left_out = [without_new_targets(item, SPEC.step_s) for item in sequences]
+    without = trainer_of(sequences, norm, LossSettings(new_targets=False)).step(0)
+    assert without == trainer_of(sequences, norm, nominal=left_out).step(0)
+    assert without != trainer_of(sequences, norm).step(0)
+
+
+def test_training_lowers_the_loss():
+    sequences = random_sequences()
+    trainer = trainer_of(sequences, normalisation(sequences, SPEC))
     losses = [trainer.step(number) for number in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])

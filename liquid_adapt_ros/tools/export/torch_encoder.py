@@ -27,15 +27,14 @@ def torch_encoder(content: bytes) -> ConveyorEncoder:
         tensor.name.replace(_MERGED_BIAS, ".bias"): onnx.numpy_helper.to_array(tensor)
         for tensor in onnx.load_model_from_string(content).graph.initializer
     }
-    with torch.no_grad():
-        for name, parameter in encoder.named_parameters():
-            value = found.get(name)
-            if value is None or value.shape != tuple(parameter.shape):
-                shape = "missing" if value is None else f"{value.shape}"
-                raise ValueError(
-                    f"not a ConveyorEncoder: {name} is {shape}, expected {tuple(parameter.shape)}"
-                )
-            parameter.copy_(torch.from_numpy(np.array(value)))
+    for name, tensor in encoder.state_dict().items():  # they share their storage with the encoder
+        value = found.get(name)
+        if value is None or value.shape != tuple(tensor.shape):
+            shape = "missing" if value is None else f"{value.shape}"
+            raise ValueError(
+                f"not a ConveyorEncoder: {name} is {shape}, expected {tuple(tensor.shape)}"
+            )
+        tensor.copy_(torch.from_numpy(np.array(value)))
     return encoder
 
 

@@ -29,21 +29,24 @@ worked for up to {run_in_s:g} s. The planner drives; in {noisy_percent:.0f} % of
 of {noise:g} rad/s is added to its joint velocities (and a little to the base's). Labels are the
 simulator's truth.
 
-Core and head, but neither encoder nor readout, were also trained on {worlds} disturbed episodes of
-{world_s:g} s, drawn by `sim/disturbed_worlds.py`: belts of up to {belt_m_s:g} m/s, bumped and late
+All but the readout was also trained on {worlds} disturbed episodes of {world_s:g} s, drawn by
+`sim/disturbed_worlds.py`: belts of up to {belt_m_s:g} m/s, bumped and late
 cameras, wrong depth, other light, payloads, and biased encoders and IMUs, one to three of them at
-once. There the readout is solved anew from the seconds that have passed, and the features are
-trained for what it says to the samples after them (`tools/pretrain/world_training.py`). In all
-{pictures} pictures.
+once. The encoder is told where objects are as the camera measures them, from where a bump has
+brought it and by its own wrong depth (`tools/pretrain/pictures.py`); the first nine of its numbers
+are the positions of target, next object and tool, read out of all that it sees
+(`tools/pretrain/position_readout.py`). Core and head have their
+readout solved anew from the seconds that have passed, and their features are trained for what it
+says to the samples after them (`tools/pretrain/world_training.py`). In all {pictures} pictures.
 
 A first policy, trained on these alone, then drove {driven} nominal episodes of {driven_s:g} s and
 {driven_worlds} disturbed ones of {driven_world_s:g} s, learning as it does on the robot and
-watched by the supervisor; the shipped one was trained from the beginning on all of them, with
-what the planner would have done in the first one's place (DAgger, arXiv 1011.0686).
+watched by the supervisor; then it was trained further on all of them, with what the planner would
+have done in its place (DAgger, arXiv 1011.0686).
 
 The loss is made of the errors of actions and position and of the share of the time in which the
-supervisor would have the planner drive (`tools/pretrain/train_policy.py`); for the last
-{refine_steps} steps the position counts {refine_ratio:.1f} times as much as before.
+supervisor would have the planner drive (`tools/pretrain/train_policy.py`). In the {refine_steps}
+steps of the further training most weight is on the positions that readouts solved anew say.
 
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
@@ -118,7 +121,6 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         nominal=results["nominal set"]["windows"],
         directions=results["nominal set"]["directions"],
         refine_steps=settings.refine.steps,
-        refine_ratio=settings.refine.position_weight / settings.policy.position_weight,
         held_out=settings.evaluation.episodes,
         held_out_s=settings.evaluation.episode_s,
         horizon=0.3,

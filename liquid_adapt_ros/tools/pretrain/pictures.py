@@ -19,7 +19,9 @@ class PictureLabels:
     """The truth at the instants of N pictures.
 
     Attributes:
-        target, second, tool: (N, 3) positions in base_link [m], NaN: none.
+        target, second, tool: (N, 3) positions as the camera measures them: in its optical frame,
+            from where it really is, and with its depths as they are [m]. NaN: none. What a bump
+            or a wrong depth does to positions in base_link is not to be seen in one picture.
         target_cell, second_cell, tool_cell: (N, 2) column and row on the encoder's grid where the
             camera sees that position; whole numbers are the centres of cells. NaN: out of view.
         holding: (N,) 1.0 where the gripper holds an object.
@@ -94,15 +96,20 @@ def picture_labels(recording: Recording) -> PictureLabels:
         between = (1.0 - share) * position[before] + share * position[after]
         usable = same & np.isfinite(between)
         position = np.where(usable, between, position[nearest])
-        labels[name] = position.astype(np.float32)
+        labels[name] = measured_position(recording, position).astype(np.float32)
         labels[f"{name}_cell"] = grid_cell(recording, position).astype(np.float32)
     return PictureLabels(**labels)
 
 
+def measured_position(recording: Recording, position: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Positions (P, 3) in base_link as the camera measures them in its optical frame [m]."""
+    rotation, origin = recording.camera_pose[:3, :3], recording.camera_pose[:3, 3]
+    return recording.depth_scale * ((position - origin) @ rotation)
+
+
 def grid_cell(recording: Recording, position: NDArray[np.floating]) -> NDArray[np.float64]:
     """Where positions (P, 3) in base_link [m] lie on the encoder's grid, (P, 2); NaN: nowhere."""
-    rotation, origin = recording.camera_pose[:3, :3], recording.camera_pose[:3, 3]
-    seen = (position - origin) @ rotation
+    seen = measured_position(recording, position)
     pixel = seen @ recording.intrinsics.T
     pixel = pixel[:, :2] / pixel[:, 2:]
     height, width = recording.depth_mm.shape[1:]

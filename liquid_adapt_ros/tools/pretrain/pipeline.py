@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.windows import NominalSet
 from liquid_adapt_ros.fusion.encoder import OnnxEncoder
-from liquid_adapt_ros.runtime.policy_model import load_policy
+from liquid_adapt_ros.runtime.policy_model import PolicyModel, load_policy
 from liquid_adapt_ros.tools.pretrain.driven import (
     record_driven,
 )
@@ -90,8 +89,7 @@ class Pipeline:
             "first policy": self._stages.first_policy.run(self._train_first_policy),
             "driven": self._stages.driven.run(self._record_driven),
             "driven embeddings": self._stages.driven_embeddings.run(self._embed_driven),
-            "policy": self._stages.policy.run(self._train_policy),
-            "refined policy": self._stages.refined.run(self._refine_policy),
+            "policy": self._stages.policy.run(self._refine_policy),
             "nominal set": self._stages.nominal.run(self._draw_nominal),
             "evaluation": self._stages.evaluation.run(self._evaluate),
         }
@@ -115,7 +113,7 @@ class Pipeline:
         with self.progress("encoder") as update:
             encoder, figures = train_encoder(
                 self._stages.encoder.folder,
-                [*self._stages.starts, *self._stages.episodes],
+                [*self._stages.worlds, *self._stages.starts, *self._stages.episodes],
                 self.settings.encoder,
                 self.settings.seed,
                 self.machine.checkpoint_s,
@@ -171,18 +169,11 @@ class Pipeline:
                 update,
             )
 
-    def _train_policy(self) -> dict[str, Any]:
-        return self._train_into(
-            self._stages.policy, self._all_episodes(), "core and head", self.settings.policy
-        )
-
     def _refine_policy(self) -> dict[str, Any]:
-        start = load_policy(self._stages.policy.folder / POLICY_NAME).params
-        settings = dataclasses.replace(
-            self.settings.policy, **dataclasses.asdict(self.settings.refine)
-        )
+        start = load_policy(self._stages.first_policy.folder / POLICY_NAME)
+        settings = dataclasses.replace(self.settings.policy, **vars(self.settings.refine))
         return self._train_into(
-            self._stages.refined, self._all_episodes(), "core and head refined", settings, start
+            self._stages.policy, self._all_episodes(), "core and head", settings, start
         )
 
     def _all_episodes(self) -> Episodes:
@@ -196,9 +187,9 @@ class Pipeline:
         episodes: Episodes,
         title: str,
         settings: PolicySettings,
-        start: Mapping[str, NDArray[np.float32]] | None = None,
+        start: PolicyModel | None = None,
     ) -> dict[str, Any]:
-        norm = normalisation(episodes.ordinary, self._stages.spec)
+        norm = start.norm if start else normalisation(episodes.ordinary, self._stages.spec)
         with self.progress(title) as update:
             policy = train_policy(
                 stage.folder,
@@ -209,7 +200,7 @@ class Pipeline:
                 self.settings.seed,
                 self.machine.checkpoint_s,
                 update,
-                start,
+                start.params if start else None,
             )
         model = ModelFile(
             spec=self._stages.spec.to_dict(),

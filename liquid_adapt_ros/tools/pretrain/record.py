@@ -54,7 +54,8 @@ class Recording:
     Attributes:
         rgb, depth_mm: (P, H, W, 3) uint8, (P, H, W) uint16 [mm, 0: none].
         intrinsics: (3, 3) camera matrix [px].
-        camera_pose: (4, 4) of the optical frame in base_link, mounting error included.
+        camera_pose: (4, 4) of the optical frame in base_link, mounting error and bump included.
+        depth_scale: () by which the camera's depths, and with them its points, are too large.
         taken_tick: (P,) when a picture was taken, in ticks (it may lie between two).
         arrived_tick: (P,) tick in which it became available.
         proprioception: (T, 12) filtered IMU and joints, in their own units, as fusion makes them.
@@ -71,6 +72,7 @@ class Recording:
     depth_mm: NDArray[np.uint16]
     intrinsics: NDArray[np.float64]
     camera_pose: NDArray[np.float64]
+    depth_scale: NDArray[np.float64]
     taken_tick: NDArray[np.float64]
     arrived_tick: NDArray[np.int64]
     proprioception: NDArray[np.float32]
@@ -172,8 +174,12 @@ class SensorRecorder:
         self._pictures["taken"].append(camera.stamp_s / TICK_S)
         self._pictures["arrived"].append(len(self._ticks["action"]))
 
-    def finish(self, first_tick: float, camera_pose: NDArray[np.float64]) -> Recording:
-        """The recording; `first_tick` is the time of the first tick added, in ticks."""
+    def finish(self, first_tick: float, episode: Episode) -> Recording:
+        """The recording of an episode in which the camera stayed as it is now.
+
+        `first_tick` is the time of the first tick added, in ticks.
+        """
+        disturbances = episode.disturbances
         exact = {"target_id": np.int64, "holding": np.bool_}
         ticks = {
             name: np.array(values, exact.get(name, np.float32))
@@ -183,7 +189,12 @@ class SensorRecorder:
             rgb=np.array(self._pictures["rgb"]),
             depth_mm=np.array(self._pictures["depth_mm"]),
             intrinsics=np.array(self._intrinsics),
-            camera_pose=camera_pose,
+            camera_pose=mounted_pose(
+                episode.config.camera,
+                disturbances.camera_rotation_rad,
+                disturbances.camera_translation_m,
+            ),
+            depth_scale=np.array(disturbances.depth_scale),
             taken_tick=np.array(self._pictures["taken"]) - first_tick,
             arrived_tick=np.array(self._pictures["arrived"], np.int64),
             **ticks,
@@ -247,7 +258,7 @@ def record_driven_by(
             first_tick = tick.time_s / TICK_S
         recorder.add(tick, episode)
         command = driver(tick)
-    return recorder.finish(first_tick, mounted_pose(episode.config.camera))
+    return recorder.finish(first_tick, episode)
 
 
 def episode_folders(folder: Path, settings: DataSettings) -> list[Path]:

@@ -51,9 +51,9 @@ class EncoderSettings:
         learning_rate, weight_decay: AdamW; the rate is the peak of a one-cycle schedule.
     """
 
-    epochs: float = 2.0
-    batch: int = 32
-    learning_rate: float = 4e-3
+    epochs: float = 3.5
+    batch: int = 16
+    learning_rate: float = 3e-3
     weight_decay: float = 0.01
 
 
@@ -77,6 +77,28 @@ class WorldSettings:
 
 
 @dataclass(frozen=True)
+class LossSettings:
+    """What counts how much in the training of core and head, against the actions.
+
+    Attributes:
+        position_weight, world_position_weight: of the position, said by the readout that is
+            trained on nominal windows, and by those that are solved anew on worlds.
+        position_linear_from: error of the position from which on it counts linearly, in the
+            position's scale.
+        takeover_weight: of the share of the time in which the supervisor would have the planner
+            drive.
+        new_targets: whether positions of targets that no picture can show yet count in nominal
+            windows; on worlds they never do.
+    """
+
+    position_weight: float = 8.0
+    world_position_weight: float = 8.0
+    position_linear_from: float = 0.1
+    takeover_weight: float = 1.0
+    new_targets: bool = True
+
+
+@dataclass(frozen=True)
 class PolicySettings:
     """Training of core and head.
 
@@ -88,10 +110,8 @@ class PolicySettings:
         start_share: chance that a window that does not carry on is from one of the short episodes
             with a scattered start.
         learning_rate, weight_decay: AdamW; the rate falls along a cosine.
-        position_weight: weight of the position loss against the action loss.
-        takeover_weight: weight of the share of the time in which the supervisor would have the
-            planner drive.
         embedding_noise: standard deviation of noise on the normalised embedding.
+        loss: what counts how much.
         worlds: training of the features for worlds unlike the nominal ones.
     """
 
@@ -102,25 +122,32 @@ class PolicySettings:
     start_share: float = 0.3
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
-    position_weight: float = 8.0
-    takeover_weight: float = 1.0
-    embedding_noise: float = 0.02
+    embedding_noise: float = 0.004
+    loss: LossSettings = field(default_factory=LossSettings)
     worlds: WorldSettings = field(default_factory=WorldSettings)
 
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """Further training of the finished policy, with more weight on the position.
+    """Further training of the first policy, on what it drove too.
 
-    The weight that the share of driving has before costs the position; a short time of other
-    weights wins it back and keeps most of the share.
+    Most weight is on what is flown, a position said by a readout that has adapted, and few errors
+    are taken for what nobody can know.
 
     Attributes: as in PolicySettings, which hold for all else.
     """
 
-    steps: int = 4000
+    steps: int = 5000
     learning_rate: float = 2e-3
-    position_weight: float = 30.0
+    loss: LossSettings = field(
+        default_factory=lambda: LossSettings(
+            position_weight=15.0,
+            world_position_weight=45.0,
+            position_linear_from=0.3,
+            takeover_weight=2.0,
+            new_targets=False,
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -100,14 +100,14 @@ class Stages:
 
     @cached_property
     def policy(self) -> Stage:
-        """A policy trained on recordings and driven episodes."""
-        return self._policy_stage("policy", driven=self.driven_embeddings.key)
-
-    @cached_property
-    def refined(self) -> Stage:
-        """The same after refining."""
+        """The first one, trained further on recordings and driven episodes."""
         refine = dataclasses.asdict(self.settings.refine)
-        return self._policy_stage("refined", start=self.policy.key, refine=refine)
+        return self._policy_stage(
+            "policy",
+            start=self.first_policy.key,
+            driven=self.driven_embeddings.key,
+            refine=refine,
+        )
 
     def _policy_stage(self, name: str, **inputs: Any) -> Stage:
         sources = source_hash(
@@ -137,7 +137,7 @@ class Stages:
         nominal, worlds = map(dataclasses.asdict, settings)
         sources = source_hash("lnn", *names)
         return self._stage(
-            "nominal", sources, policy=self.refined.key, nominal=nominal, worlds=worlds
+            "nominal", sources, policy=self.policy.key, nominal=nominal, worlds=worlds
         )
 
     @cached_property
@@ -145,7 +145,7 @@ class Stages:
         """How well it does."""
         sources = source_hash("sim", "fusion", "runtime", "tools/pretrain/evaluate.py")
         evaluation = dataclasses.asdict(self.settings.evaluation)
-        return self._stage("evaluation", sources, policy=self.refined.key, evaluation=evaluation)
+        return self._stage("evaluation", sources, policy=self.policy.key, evaluation=evaluation)
 
     def _stage(self, name: str, sources: str, **inputs: Any) -> Stage:
         inputs = {"seed": self.settings.seed, "sources": sources, **inputs}
@@ -186,7 +186,7 @@ class Stages:
     @property
     def policy_path(self) -> Path:
         """The finished policy."""
-        return self.refined.folder / POLICY_NAME
+        return self.policy.folder / POLICY_NAME
 
     @property
     def nominal_path(self) -> Path:

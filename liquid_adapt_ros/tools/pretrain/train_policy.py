@@ -24,8 +24,12 @@ from liquid_adapt_ros.lnn.torch_network import LiquidNetwork
 from liquid_adapt_ros.sim.config import SupervisorConfig
 from liquid_adapt_ros.tools.pretrain.checkpoint import Checkpoint
 from liquid_adapt_ros.tools.pretrain.sequences import PolicySequence
-from liquid_adapt_ros.tools.pretrain.settings import PolicySettings
-from liquid_adapt_ros.tools.pretrain.world_training import WorldWindows, adapted_outputs
+from liquid_adapt_ros.tools.pretrain.settings import LossSettings, PolicySettings
+from liquid_adapt_ros.tools.pretrain.world_training import (
+    WorldWindows,
+    adapted_outputs,
+    without_new_targets,
+)
 
 # A joint velocity counts in what the supervisor lets pass, whichever joint it is: the swing about
 # the first joint decides how long the policy drives.
@@ -33,9 +37,8 @@ _VELOCITY_UNIT_RAD_S = SupervisorConfig().deviation_max_rad_s
 _TAKEOVER_S = SupervisorConfig().takeover_s
 # How far around the supervisor's bound a deviation counts as a takeover in part, in its units.
 _TAKEOVER_WIDTH = 0.2
-# Beyond these errors the loss is linear: the planner's changes of mind and the moments in which a
-# camera cannot know the target yet shall not outweigh the rest.
-_ACTION_LINEAR_FROM, _POSITION_LINEAR_FROM = 1.0, 0.1
+# Beyond this error the loss is linear: the planner's changes of mind shall not outweigh the rest.
+_ACTION_LINEAR_FROM = 1.0
 _GRADIENT_NORM_MAX = 1.0
 
 
@@ -127,7 +130,7 @@ class PolicyLoss:
         spec: of the policy.
         output_scale: (O,) physical size of one unit of each output.
         position_weight: of the position's loss against the actions'.
-        takeover_weight: of the planner's share against the actions'.
+        settings: the rest.
     """
 
     def __init__(
@@ -135,7 +138,7 @@ class PolicyLoss:
         spec: PolicySpec,
         output_scale: NDArray[np.float32],
         position_weight: float,
-        takeover_weight: float,
+        settings: LossSettings,
     ) -> None:
         slices = spec.layout.slices()
         self._start = slices["position"].start
@@ -145,7 +148,7 @@ class PolicyLoss:
             torch.from_numpy(output_scale[self._velocity]) / _VELOCITY_UNIT_RAD_S
         )
         self._position_weight = position_weight
-        self._takeover_weight = takeover_weight
+        self._settings = settings
         self._takeover_ticks = round(_TAKEOVER_S / spec.step_s)
 
     def __call__(self, said: Tensor, wanted: Tensor) -> Tensor:
@@ -156,12 +159,14 @@ class PolicyLoss:
             deviation, torch.zeros_like(deviation), beta=_ACTION_LINEAR_FROM
         )
         share = self._planner_share(deviation[..., self._velocity])
-        action = action + self._takeover_weight * share
+        action = action + self._settings.takeover_weight * share
         known = ~wanted[..., places].isnan().any(dim=-1)
         if not known.any():
             return action
         position = functional.smooth_l1_loss(
-            said[..., places][known], wanted[..., places][known], beta=_POSITION_LINEAR_FROM
+            said[..., places][known],
+            wanted[..., places][known],
+            beta=self._settings.position_linear_from,
         )
         return action + self._position_weight * position
 
@@ -193,12 +198,17 @@ class PolicyTrainer:
         seed: int,
     ) -> None:
         self._spec, self._settings, self._seed = spec, settings, seed
-        self._loss = PolicyLoss(
-            spec, norm["norm.output_scale"], settings.position_weight, settings.takeover_weight
-        )
+        loss, scale = settings.loss, norm["norm.output_scale"]
+        self._loss = PolicyLoss(spec, scale, loss.position_weight, loss)
+        self._adapted_loss = PolicyLoss(spec, scale, loss.world_position_weight, loss)
         episodes = episodes.normalised(norm)
+        nominal = episodes.ordinary, episodes.starts
+        if not loss.new_targets:
+            nominal = (
+                [without_new_targets(item, spec.step_s) for item in part] for part in nominal
+            )
         self.policy = LiquidNetwork(spec.network, seed=seed)
-        self._windows = Windows(episodes.ordinary, episodes.starts, settings, spec.step_s)
+        self._windows = Windows(*nominal, settings, spec.step_s)
         self._worlds = WorldWindows(episodes.worlds, settings.worlds, spec.step_s)
         self._optimiser = torch.optim.AdamW(
             self.policy.parameters(),
@@ -239,7 +249,7 @@ class PolicyTrainer:
         said = adapted_outputs(
             self.policy, phi, wanted, nominal_phi.flatten(0, 1), self._settings.worlds
         )
-        return self._loss(said, wanted[:, -said.shape[1] :])
+        return self._adapted_loss(said, wanted[:, -said.shape[1] :])
 
     def _phi(
         self, features: NDArray[np.float32], state: Tensor | None, rng: np.random.Generator
