@@ -9,6 +9,7 @@ from liquid_adapt_ros.tools.pretrain.settings import (
     DrivenSettings,
     EncoderSettings,
     EvaluationSettings,
+    LossSettings,
     Machine,
     PolicySettings,
     PretrainSettings,
@@ -31,7 +32,8 @@ TINY = PretrainSettings(
     policy=PolicySettings(
         steps=3, batch=4, window_s=0.5, worlds=WorldSettings(batch=2, window_s=0.6, chunks=3)
     ),
-    refine=RefineSettings(steps=2),
+    refine_positions=RefineSettings(LossSettings(position_weight=16.0), steps=2),
+    refine=RefineSettings(LossSettings(takeover_weight=2.0), steps=2),
     driven=DrivenSettings(episodes=1, episode_s=1.0, worlds=1, world_s=0.8),
     evaluation=EvaluationSettings(episodes=1, episode_s=1.5),
 )

@@ -19,6 +19,7 @@ TITLES = [
     "first core and head",
     "first policy drives",
     "driven embeddings",
+    "positions",
     "core and head",
     "held-out, planner drives",
     "held-out, policy drives",
@@ -46,13 +47,17 @@ def test_a_run_cut_off_goes_on_with_the_stage_it_was_in(cut_off_and_finished):
 
 def test_the_first_policy_is_trained_further_not_anew(cut_off_and_finished):
     folder, _, _, _ = cut_off_and_finished
-    first, refined = (
+    first, positions, policy = (
         load_policy(folder / "work" / stage / "conveyor_policy.safetensors").params
-        for stage in ("first_policy", "policy")
+        for stage in ("first_policy", "positions", "policy")
     )
-    change = max(np.abs(refined[name] - first[name]).max() for name in first)
     # AdamW moves a weight by about the learning rate in a step at most; there are two steps.
-    assert 0.0 < change < 3.0 * TINY.refine.learning_rate
+    for before, after, settings in (
+        (first, positions, TINY.refine_positions),
+        (positions, policy, TINY.refine),
+    ):
+        change = max(np.abs(after[name] - before[name]).max() for name in before)
+        assert 0.0 < change < 3.0 * settings.learning_rate
 
 
 def test_the_model_written_is_whole_and_belongs_to_its_encoder(cut_off_and_finished):

@@ -45,8 +45,9 @@ watched by the supervisor; then it was trained further on all of them, with what
 have done in its place (DAgger, arXiv 1011.0686).
 
 The loss is made of the errors of actions and position and of the share of the time in which the
-supervisor would have the planner drive (`tools/pretrain/train_policy.py`). In the {refine_steps}
-steps of the further training most weight is on the positions that readouts solved anew say.
+supervisor would have the planner drive (`tools/pretrain/train_policy.py`). In the further
+training, {positions_steps} steps for positions and {refine_steps} for the time at the wheel too,
+most weight is on the positions that readouts solved anew say.
 
 ## How well it does
 On {held_out} held-out episodes of {held_out_s:g} s (other seeds, same ranges), streamed through
@@ -120,6 +121,7 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         noise=settings.data.noise_rad_s,
         nominal=results["nominal set"]["windows"],
         directions=results["nominal set"]["directions"],
+        positions_steps=settings.refine_positions.steps,
         refine_steps=settings.refine.steps,
         held_out=settings.evaluation.episodes,
         held_out_s=settings.evaluation.episode_s,

@@ -34,7 +34,12 @@ from liquid_adapt_ros.tools.pretrain.sequences import (
     normalisation,
     policy_sequence,
 )
-from liquid_adapt_ros.tools.pretrain.settings import Machine, PolicySettings, PretrainSettings
+from liquid_adapt_ros.tools.pretrain.settings import (
+    Machine,
+    PolicySettings,
+    PretrainSettings,
+    RefineSettings,
+)
 from liquid_adapt_ros.tools.pretrain.stage import Stage
 from liquid_adapt_ros.tools.pretrain.stages import (
     CARD_NAME,
@@ -89,6 +94,7 @@ class Pipeline:
             "first policy": self._stages.first_policy.run(self._train_first_policy),
             "driven": self._stages.driven.run(self._record_driven),
             "driven embeddings": self._stages.driven_embeddings.run(self._embed_driven),
+            "positions": self._stages.positions.run(self._refine_positions),
             "policy": self._stages.policy.run(self._refine_policy),
             "nominal set": self._stages.nominal.run(self._draw_nominal),
             "evaluation": self._stages.evaluation.run(self._evaluate),
@@ -169,12 +175,20 @@ class Pipeline:
                 update,
             )
 
+    def _refine_positions(self) -> dict[str, Any]:
+        first, stage = self._stages.first_policy, self._stages.positions
+        return self._refine(first, stage, "positions", self.settings.refine_positions)
+
     def _refine_policy(self) -> dict[str, Any]:
-        start = load_policy(self._stages.first_policy.folder / POLICY_NAME)
-        settings = dataclasses.replace(self.settings.policy, **vars(self.settings.refine))
-        return self._train_into(
-            self._stages.policy, self._all_episodes(), "core and head", settings, start
-        )
+        positions, stage = self._stages.positions, self._stages.policy
+        return self._refine(positions, stage, "core and head", self.settings.refine)
+
+    def _refine(
+        self, before: Stage, stage: Stage, title: str, refine: RefineSettings
+    ) -> dict[str, Any]:
+        start = load_policy(before.folder / POLICY_NAME)
+        settings = dataclasses.replace(self.settings.policy, **vars(refine))
+        return self._train_into(stage, self._all_episodes(), title, settings, start)
 
     def _all_episodes(self) -> Episodes:
         ordinary = [*self._stages.episodes, *self._stages.driven_episodes]

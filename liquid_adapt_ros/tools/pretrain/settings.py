@@ -129,22 +129,28 @@ class PolicySettings:
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """Further training of the first policy, on what it drove too.
+    """Further training of a policy, on what the first one drove too; all else is as in
+    PolicySettings.
 
-    Most weight is on what is flown, a position said by a readout that has adapted, and few errors
-    are taken for what nobody can know.
-
-    Attributes: as in PolicySettings, which hold for all else.
+    Attributes: see there.
     """
 
+    loss: LossSettings
     steps: int = 5000
     learning_rate: float = 2e-3
-    loss: LossSettings = field(
-        default_factory=lambda: LossSettings(
-            position_weight=15.0,
-            world_position_weight=45.0,
+
+
+def _refine(
+    position_weight: float, world_position_weight: float, takeover_weight: float
+) -> RefineSettings:
+    """Most weight on what is flown, a position said by a readout that has adapted, and few errors
+    taken for what nobody can know."""
+    return RefineSettings(
+        LossSettings(
+            position_weight=position_weight,
+            world_position_weight=world_position_weight,
             position_linear_from=0.3,
-            takeover_weight=2.0,
+            takeover_weight=takeover_weight,
             new_targets=False,
         )
     )
@@ -213,14 +219,19 @@ class Machine:
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """What decides the result. Episode i of a role is seeded by (seed, role, i)."""
+    """What decides the result. Episode i of a role is seeded by (seed, role, i).
+
+    Positions are refined first and the time at the wheel after them: where each has most weight
+    the other gets worse, but positions that were learned once are not lost again.
+    """
 
     seed: int = 0
     data: DataSettings = field(default_factory=DataSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     driven: DrivenSettings = field(default_factory=DrivenSettings)
-    refine: RefineSettings = field(default_factory=RefineSettings)
+    refine_positions: RefineSettings = field(default_factory=lambda: _refine(45.0, 135.0, 1.0))
+    refine: RefineSettings = field(default_factory=lambda: _refine(30.0, 90.0, 2.0))
     nominal: NominalSettings = field(default_factory=NominalSettings)
     world_prior: WorldPriorSettings = field(default_factory=WorldPriorSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

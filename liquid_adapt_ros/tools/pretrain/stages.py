@@ -99,15 +99,21 @@ class Stages:
         return self._stage("driven_embeddings", "", recordings=self.driven.key)
 
     @cached_property
-    def policy(self) -> Stage:
-        """The first one, trained further on recordings and driven episodes."""
-        refine = dataclasses.asdict(self.settings.refine)
+    def positions(self) -> Stage:
+        """The first one, trained further on recordings and driven episodes, for positions."""
+        refine = dataclasses.asdict(self.settings.refine_positions)
         return self._policy_stage(
-            "policy",
+            "positions",
             start=self.first_policy.key,
             driven=self.driven_embeddings.key,
             refine=refine,
         )
+
+    @cached_property
+    def policy(self) -> Stage:
+        """That one, trained further to stay at the wheel too."""
+        refine = dataclasses.asdict(self.settings.refine)
+        return self._policy_stage("policy", start=self.positions.key, refine=refine)
 
     def _policy_stage(self, name: str, **inputs: Any) -> Stage:
         sources = source_hash(
