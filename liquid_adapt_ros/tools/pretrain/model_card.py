@@ -76,12 +76,11 @@ in space, over all samples whose target is still the target by then.
 {policy[policy_drives_percent]:.0f} %; {policy[policy_picks]} of {policy[objects]} |
 
 ## How long it took
-| stage | wall clock | CPU time |
-|---|---|---|
+| stage | wall clock |
+|---|---|
 {durations}
 
-On {machine}; wall clock is longer than CPU time divided by cores where other programs ran
-beside it. {encoder}
+On {machine}. {encoder}
 
 ## Limits
 - Trained in simulation only, on one cell, one camera place and one arm; the pictures have no
@@ -129,8 +128,7 @@ def model_card(settings: PretrainSettings, results: dict[str, dict[str, Any]]) -
         planner=_in_millimetres(evaluation["planner"]),
         policy=_in_millimetres(evaluation["policy"]),
         durations="\n".join(
-            f"| {name} | {result['wall_s'] / 60.0:.1f} min | {result['cpu_s'] / 60.0:.1f} min |"
-            for name, result in results.items()
+            f"| {name} | {result['wall_s'] / 60.0:.1f} min |" for name, result in results.items()
         ),
         machine=machine_class(),
         worlds=settings.data.worlds,

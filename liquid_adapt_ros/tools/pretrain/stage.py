@@ -54,8 +54,7 @@ class Stage:
         """Do the work unless it was done with these inputs; returns its result (JSON values).
 
         The work may leave partial artefacts in the folder and find them there when it is run
-        again with the same inputs. The result also gets "wall_s" and "cpu_s" (child processes
-        included), summed over the runs it took.
+        again with the same inputs. The result also gets "wall_s", summed over the runs it took.
         """
         if self._recorded(MARKER, "key") == self.key:
             return json.loads((self.folder / MARKER).read_text())["result"]
@@ -63,16 +62,13 @@ class Stage:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True)
-            self._note_spent({"wall_s": 0.0, "cpu_s": 0.0})
-        started, cpu_before = time.monotonic(), _cpu_s()
+            self._note_spent({"wall_s": 0.0})
+        started = time.monotonic()
         try:
             result = work()
         finally:
             before = self._recorded(INPUTS, "spent")
-            spent = {
-                "wall_s": before["wall_s"] + time.monotonic() - started,
-                "cpu_s": before["cpu_s"] + _cpu_s() - cpu_before,
-            }
+            spent = {"wall_s": before["wall_s"] + time.monotonic() - started}
             self._note_spent(spent)
         result = {**result, **spent}
         self._write(MARKER, {"key": self.key, "result": result})
@@ -87,11 +83,6 @@ class Stage:
 
     def _write(self, name: str, values: dict[str, Any]) -> None:
         write_atomically(self.folder / name, json.dumps(values, indent=1).encode())
-
-
-def _cpu_s() -> float:
-    """CPU time of this process and of its children that have ended [s]."""
-    return sum(os.times()[:4])
 
 
 def save_folder_atomically(folder: Path, write: Callable[[Path], None]) -> None:
