@@ -54,7 +54,7 @@ class Stages:
         """The encoder: trained, or kept."""
         if self.kept_encoder:
             return self._stage("encoder", "", kept=file_sha256(self.kept_encoder))
-        names = ("encoder", "train_encoder", "pictures", "export")
+        names = ("encoder", "train_encoder", "pictures", "position_readout", "export")
         sources = source_hash(*(f"tools/pretrain/{name}.py" for name in names))
         return self._stage(
             "encoder",
