@@ -45,8 +45,8 @@ class EarlierEstimates:
         self._notes: deque[tuple[float, Array]] = deque(maxlen=_NOTES)
 
     def note(self, newest_label_s: float, readouts: Array) -> None:
-        """Keep the estimates (K, O, P) that have seen labels up to this time [s], and expected ones
-        of the samples since."""
+        """Keep the estimates (K, O, P) that have seen labels up to this time [s], and what was
+        expected then of the samples since."""
         if not self._notes or newest_label_s > self._notes[-1][0] + self._lag_s / _NOTES_PER_LAG:
             self._notes.append((newest_label_s, readouts.copy()))
 
