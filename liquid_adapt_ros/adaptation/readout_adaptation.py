@@ -33,6 +33,9 @@ Array = NDArray[np.float64]
 
 # What has passed down to this share has passed.
 _NOTHING = 0.01
+# Labels have stopped when none has come for so many times as long as it usually takes: the median
+# of the newest three times.
+_USUAL_GAPS, _GAPS = 2.0, 3
 
 
 class Labels(NamedTuple):
@@ -110,6 +113,7 @@ class ReadoutAdaptation:
         self._held[0] = 1.0
         self._forget_earlier()
         self._silent_s = np.zeros(outputs)  # since a label came last
+        self._gaps_s = np.zeros((_GAPS, outputs))  # the same when each of the newest ones came
         self._awaited = np.zeros(outputs, np.bool_)  # labels of these outputs are expected now
         self._mixed = self._anchor.copy()
         self.persistence = ResidualPersistence(outputs, settings)
@@ -253,7 +257,9 @@ class ReadoutAdaptation:
         labelled = np.zeros(len(self._anchor), np.bool_)
         for _, trust in self._to_follow:
             labelled |= (trust > 0.0).any(axis=0)
-        self._silent_s = np.where(labelled, 0.0, self._silent_s + silent_s)
+        silent_s = self._silent_s + silent_s
+        self._gaps_s[:, labelled] = [*self._gaps_s[1:, labelled], silent_s[labelled]]
+        self._silent_s = np.where(labelled, 0.0, silent_s)
         self._mixed = np.einsum("ko,kop->op", self._weights_now, self._readouts)
         for labels, trust in self._to_follow:
             left = labels.target - labels.phi @ self._mixed.T
@@ -275,9 +281,11 @@ class ReadoutAdaptation:
     @property
     def _not_passed(self) -> Array:
         """How much of the mixture is still as the labels left it, (O,) in [0, 1]."""
-        silent_s = np.where(self._awaited, 0.0, self._silent_s)
-        silent = silent_s / self._settings.correlation_s - self._settings.held_from
-        return np.exp(-np.maximum(silent, 0.0) / self._settings.held_within)
+        settings = self._settings
+        usual_s = _USUAL_GAPS * np.sort(self._gaps_s, axis=0)[_GAPS // 2]  # np.median takes longer
+        from_s = np.maximum(settings.correlation_s * settings.held_from, usual_s)
+        passing_s = np.maximum(np.where(self._awaited, 0.0, self._silent_s) - from_s, 0.0)
+        return np.exp(-passing_s / (settings.correlation_s * settings.held_within))
 
     def _world_corrections(self, expected: Samples | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P)."""
@@ -302,7 +310,7 @@ class ReadoutAdaptation:
                 tensors[f"{number}.{name}"] = group.state(name)
         for name in ResidualPersistence.STATE:
             tensors[f"persistence.{name}"] = getattr(self.persistence, name)
-        tensors["silent_s"] = self._silent_s
+        tensors["silent_s"], tensors["gaps_s"] = self._silent_s, self._gaps_s
         if self._world is not None:
             bank = self._world.bank
             tensors |= {"world.information": bank.information, "world.cross": bank.cross}
@@ -323,7 +331,7 @@ class ReadoutAdaptation:
             for name in OutputGroup.STATE
         }
         shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
-        shapes["silent_s"] = (outputs,)
+        shapes |= {"silent_s": (outputs,), "gaps_s": (_GAPS, outputs)}
         if self._world is not None:
             bank = self._world.bank
             shapes |= {
@@ -343,6 +351,7 @@ class ReadoutAdaptation:
         for name in ResidualPersistence.STATE:
             getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
         self._silent_s[:] = np.maximum(tensors["silent_s"], 0.0)
+        self._gaps_s[:] = np.maximum(tensors["gaps_s"], 0.0)
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]
             self._world.bank.cross[:] = tensors["world.cross"]

@@ -50,7 +50,8 @@ class ReadoutSettings:
         persistence_average_s: time over which the newest residuals are averaged [s].
         persistence_lasts_s: what is carried over fades in this time where no labels come [s].
         held_from, held_within: after how long without labels the readout begins to pass to what
-            has lasted before, and the time constant of that [independent samples].
+            has lasted before (later where labels usually take longer), and the time constant of
+            that [independent samples].
         held_lag: so long after what was learned a label says how much of it lasts [independent
             samples].
         held_memory: memory of that [independent samples].

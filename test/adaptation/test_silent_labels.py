@@ -147,3 +147,22 @@ def test_what_has_lasted_is_held_for_long():
     error = np.sqrt(np.square(np.array(said) - kept.target)[late].mean())
     frozen = np.sqrt(np.square(kept.frozen - kept.target)[late].mean())
     assert error < 0.25 * frozen  # 0.15 of it
+
+
+@pytest.mark.parametrize("way", ["rare", "in pieces"])
+def test_labels_that_usually_take_long_have_not_stopped(way):
+    """One in 1.5 s, or all labels of 1.5 s at once: the next ones are waited for as long again."""
+    every = round(1.5 / SPEC.step_s)
+    made_up = stream(24.0, seed=34, change_s=2.0)
+    engine = AdaptationEngine(SPEC, PARAMS, settings=SETTINGS)
+    readout = engine.networks[0].readout
+    for tick, (stamp_ns, row) in enumerate(zip(made_up.stamp_ns, made_up.features, strict=True)):
+        engine.observe(int(stamp_ns), row)
+        if tick % every == every - 1:
+            rows = slice(tick, tick + 1) if way == "rare" else slice(tick - every + 1, tick + 1)
+            engine.label_all(made_up.stamp_ns[rows], made_up.target[rows])
+        engine.update()
+        if tick > 4 * every:
+            assert (readout._not_passed == 1.0).all()
+    updates = go_on(engine, made_up, 3 * every)
+    assert updates and (readout._not_passed < 0.2).all()
