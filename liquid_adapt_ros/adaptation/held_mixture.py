@@ -8,9 +8,9 @@ they were some seconds before each label are weighed by it in a mixture of their
 
 says how much of the correction m_i that this mixture then stood for was still asked for by label
 i: e_i is what the anchor leaves of the label, w_i how many independent samples it is, forgotten
-exponentially, s^2 the mean square of e_i, and n samples speak for nothing. It is ridge regression
-of what is asked for on what had been learned before. Where labels stop, the readout passes to the
-anchor and g times that correction.
+exponentially, s^2 the mean square of what the best multiple of m_i leaves of e_i, and n samples
+speak for nothing. It is ridge regression of what is asked for on what had been learned before.
+Where labels stop, the readout passes to the anchor and g times that correction.
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ class HeldMixture:
     @property
     def gain(self) -> Array:
         """How much of the correction lasts, (O,) in [0, 1]."""
-        mean = self.asked / np.maximum(self.samples, _SOME)
-        known = self.square + self._settings.held_prior * mean
+        explained = np.square(self.cross) / np.maximum(self.square, _SOME)
+        left = np.maximum(self.asked - explained, 0.0) / np.maximum(self.samples, _SOME)
+        known = self.square + self._settings.held_prior * left
         return np.clip(self.cross / np.maximum(known, _SOME), 0.0, 1.0)
 
     @property

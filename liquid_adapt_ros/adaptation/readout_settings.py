@@ -86,7 +86,7 @@ class ReadoutSettings:
     held_within: float = 7.0
     held_lag: float = 20.0
     held_memory: float = 500.0
-    held_prior: float = 50.0
+    held_prior: float = 100.0
     held_share_per_sample: float = 0.005
 
     def __post_init__(self) -> None:

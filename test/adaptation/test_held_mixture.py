@@ -50,10 +50,9 @@ def test_gain_is_the_ridge_regression_of_what_is_asked_for_on_what_had_been_lear
         [counts * np.exp(-item / 30.0) for (_, counts), item in zip(asked, age, strict=True)]
     )[:, None]
     wanted, said_before = np.concatenate([item for item, _ in asked]), np.concatenate(learned)
-    spread = (weight * wanted**2).sum(axis=0) / weight.sum()
-    gain = (weight * said_before * wanted).sum(axis=0) / (
-        (weight * said_before**2).sum(axis=0) + SETTINGS.held_prior * spread
-    )
+    cross, square = ((weight * said_before * other).sum(axis=0) for other in (wanted, said_before))
+    left = (weight * (wanted - cross / square * said_before) ** 2).sum(axis=0) / weight.sum()
+    gain = cross / (square + SETTINGS.held_prior * left)
     np.testing.assert_allclose(mixture.gain, np.clip(gain, 0.0, 1.0), rtol=1e-12)
 
 
@@ -65,26 +64,25 @@ def test_what_lasts_is_held_whole_and_what_turns_is_not_held():
     # All but what the last 20 samples dealt out anew to others.
     dealt = 1.0 - (1.0 - SETTINGS.held_share_per_sample) ** 20.0
     assert mixture.weights[1, 0] == pytest.approx(1.0 - (1.0 - SHARES[1]) * dealt, abs=1e-6)
-    # 500 samples are remembered and 50 speak for nothing; a mixture that stood for a bit less
-    # than was asked for makes up for some of them.
-    assert 500.0 / 550.0 < mixture.gain[0] <= 1.0
+    assert 0.9 < mixture.gain[0] <= 1.0
     assert mixture.gain[1] == 0.0
     np.testing.assert_array_equal(mixture.claims[:, 1], [1.0, 0.0, 0.0])
 
 
 def test_a_single_object_convinces_only_in_part():
-    """2.5 s of labels are 25 independent samples."""
+    """2.5 s of labels are 25 independent samples, and 100 speak for nothing, each as much as what
+    is not explained: here as large as what is."""
     rng, mixture = np.random.default_rng(3), held()
-    said, target = labels(rng, count=250)
+    said, target = labels(rng, count=250, noise=1.0)
     for part in np.split(np.arange(250), 25):
         mixture.learn(said[part], target[part], np.full(10, 0.1))
-    assert (mixture.gain > 0.1).all() and (mixture.gain < 0.5).all()
+    assert (mixture.gain > 0.1).all() and (mixture.gain < 0.4).all()
 
 
 def test_a_jump_of_the_world_makes_less_certain():
     rng, mixture = np.random.default_rng(4), held()
     for _ in range(20):
-        mixture.learn(*labels(rng), np.full(40, 0.5))
+        mixture.learn(*labels(rng, noise=1.0), np.full(40, 0.5))
     before = mixture.gain
     mixture.fade(0.1)
     assert (mixture.gain < before).all() and (mixture.gain > 0.0).all()
