@@ -11,6 +11,12 @@ i: e_i is what the anchor leaves of the label, w_i how many independent samples 
 exponentially, s^2 the mean square of what the best multiple of m_i leaves of e_i, and n samples
 speak for nothing. It is ridge regression of what is asked for on what had been learned before.
 Where labels stop, the readout passes to the anchor and g times that correction.
+
+What has just been learned can't have been seen to last. But it is no mere object's where it is
+large beside what the anchor usually leaves: with x the mean over the outputs of the square of the
+mixture's correction on the newest labels, over the usual square of what the anchor leaves, the
+part x / (x + c) of the mixture stays as it is. That is Wiener's filter, for a signal that lasts in
+a noise that does not.
 """
 
 from __future__ import annotations
@@ -31,6 +37,9 @@ Array = NDArray[np.float64]
 _NOTES_PER_LAG, _NOTES = 10, 20
 # Sums that are less are of nothing.
 _SOME = 1e-12
+# What the anchor usually leaves takes so many samples to be known, and then no error counts as
+# larger than so many times the usual one.
+_KNOWN_FROM, _LARGEST = 30.0, 2.0
 
 
 class EarlierEstimates:
@@ -74,14 +83,20 @@ class HeldMixture:
     """
 
     # What was learned, by the names of its arrays: the mixture's weights (K, O) and its variance
-    # (O,), the sums of the regression (O,), and how many samples they are of (O,).
-    STATE = ("weights", "variance", "cross", "square", "asked", "samples")
+    # (O,), the sums of the regression (O,), and how many samples they are of (O,); mean squares of
+    # the correction of the newest labels and of what the anchor usually leaves (O,), and how many
+    # samples the latter is of (O,).
+    STATE = (
+        "weights", "variance", "cross", "square", "asked", "samples",
+        "newest", "usual", "labelled",
+    )  # fmt: skip
 
     def __init__(self, shares: Sequence[float], outputs: int, settings: ReadoutSettings):
         self._shares, self._settings = shares, settings
         self._mixture = FixedShare(shares, outputs, settings.held_share_per_sample)
         self.variance = np.full(outputs, settings.noise_floor**2)
         self.cross, self.square, self.asked, self.samples = np.zeros((4, outputs))
+        self.newest, self.usual, self.labelled = np.zeros((3, outputs))
 
     @property
     def weights(self) -> Array:
@@ -97,12 +112,30 @@ class HeldMixture:
         return np.clip(self.cross / np.maximum(known, _SOME), 0.0, 1.0)
 
     @property
+    def stays(self) -> float:
+        """How much of what the mixture says now is too large to be a mere object's, in [0, 1]."""
+        size = float(np.mean(self.newest / np.maximum(self.usual, _SOME)))
+        return size / (size + self._settings.held_doubt)
+
+    @property
     def claims(self) -> Array:
         """Weights (K, O) of what is held: the anchor and the part of the mixture that lasts."""
         gain = self.gain
         claims = gain * self.weights
         claims[0] += 1.0 - gain
         return claims
+
+    def learn_newest(self, correction: Array, asked: Array, counts: Array) -> None:
+        """Take how the mixture corrected the anchor when N samples were observed, and what their
+        labels asked for, (N, O); they count as so many independent samples, (N,) > 0."""
+        settings, samples = self._settings, float(counts.sum())
+        new, old = (counts @ np.square(part) / samples for part in (correction, asked))
+        kept = np.exp(-samples / settings.variance_memory)
+        self.newest += (1.0 - kept) * (new - self.newest)
+        if self.labelled[0] > _KNOWN_FROM:
+            old = np.minimum(old, np.square(_LARGEST) * self.usual)
+        self.labelled[:] = np.minimum(self.labelled + samples, settings.held_memory)
+        self.usual += (old - self.usual) * min(samples / self.labelled[0], 1.0)
 
     def learn(self, said: Array, target: Array, counts: Array) -> None:
         """Take N labels (N, O) that count as so many independent samples, (N,) > 0.

@@ -111,6 +111,7 @@ class ReadoutAdaptation:
         self._weights = np.repeat(np.array(self._shares)[:, None], outputs, axis=1)
         self._held = np.zeros_like(self._weights)
         self._held[0] = 1.0
+        self._stays = np.zeros(outputs)
         self._forget_earlier()
         self._silent_s = np.zeros(outputs)  # since a label came last
         self._gaps_s = np.zeros((_GAPS, outputs))  # the same when each of the newest ones came
@@ -161,7 +162,7 @@ class ReadoutAdaptation:
             if labelled[outputs[0]]:
                 counts, kept[outputs] = group.learn(samples)
                 trust[:, outputs] = counts[:, None]
-                self._weigh_earlier(group, labels, counts)
+                self._learn_held(group, labels, residual, counts)
         counts = trust * independent
         if self._world is not None:
             if kept.min() < 1.0:
@@ -173,16 +174,24 @@ class ReadoutAdaptation:
         self._to_follow.append((labels, trust))
         return trust, kept
 
-    def _weigh_earlier(self, group: OutputGroup, labels: Labels, trust: Array) -> None:
-        """Let labels that are trusted so far, (N,), say how much of what was learned lasts."""
+    def _learn_held(
+        self, group: OutputGroup, labels: Labels, residual: Array, trust: Array
+    ) -> None:
+        """Let labels that are trusted so far, (N,), say how much of what was learned lasts; the
+        anchor leaves residual (N, O) of them."""
         counts = trust * labels.independent[:, group.outputs[0]]
+        counts[np.isnan(labels.mixed[:, group.outputs[0]])] = 0.0
         rows = counts > 0.0
         if not rows.any():
             return
+        phi, counts = labels.phi[rows], counts[rows]
+        anchor = phi @ self._anchor[group.outputs].T
+        correction = labels.mixed[rows][:, group.outputs] - anchor
+        group.held.learn_newest(correction, residual[rows][:, group.outputs], counts)
         readouts = self._earlier.before(float(labels.stamp_s[rows][0]))
         if readouts is not None:
-            said = np.einsum("np,kop->nko", labels.phi[rows], readouts[:, group.outputs])
-            group.held.learn(said, labels.target[rows][:, group.outputs], counts[rows])
+            said = np.einsum("np,kop->nko", phi, readouts[:, group.outputs])
+            group.held.learn(said, labels.target[rows][:, group.outputs], counts)
 
     def rebuild(
         self, anchor: Array, phi: Array, target: Array, trust: Array, independent: Array
@@ -238,7 +247,7 @@ class ReadoutAdaptation:
             corrections[1, outputs, -1] = solution.offset
             corrections[whole, outputs] = solution.whole.transpose(0, 2, 1)
             weights[:, outputs] = solution.weights
-            self._held[:, outputs] = group.held.claims
+            self._held[:, outputs], self._stays[outputs] = group.held.claims, group.held.stays
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
         if np.isfinite(self._newest_label_s):
@@ -273,10 +282,10 @@ class ReadoutAdaptation:
     @property
     def _weights_now(self) -> Array:
         """The mixture's weights (estimates, O), as far as they have not passed."""
-        not_passed = self._not_passed
-        if (not_passed == 1.0).all():
+        kept = np.maximum(self._not_passed, self._stays)
+        if (kept == 1.0).all():
             return self._weights
-        return not_passed * self._weights + (1.0 - not_passed) * self._held
+        return kept * self._weights + (1.0 - kept) * self._held
 
     @property
     def _not_passed(self) -> Array:

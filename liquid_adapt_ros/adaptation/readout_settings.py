@@ -56,6 +56,8 @@ class ReadoutSettings:
             samples].
         held_memory: memory of that [independent samples].
         held_prior: independent samples that say that nothing does.
+        held_doubt: how many times as large as what the shipped readout usually leaves, squared, a
+            correction is that half of is kept though nothing says that it lasts [1].
         held_share_per_sample: as share_per_sample, of the mixture that is held.
     """
 
@@ -82,11 +84,12 @@ class ReadoutSettings:
     persistence_prior: float = 5.0
     persistence_average_s: float = 0.05
     persistence_lasts_s: float = 0.5
-    held_from: float = 10.0
+    held_from: float = 15.0
     held_within: float = 7.0
     held_lag: float = 20.0
     held_memory: float = 500.0
     held_prior: float = 100.0
+    held_doubt: float = 1.0
     held_share_per_sample: float = 0.005
 
     def __post_init__(self) -> None:
@@ -112,6 +115,7 @@ class ReadoutSettings:
             "held_lag",
             "held_memory",
             "held_prior",
+            "held_doubt",
         ):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
