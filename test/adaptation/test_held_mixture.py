@@ -79,6 +79,25 @@ def test_a_single_object_convinces_only_in_part():
     assert (mixture.gain > 0.1).all() and (mixture.gain < 0.4).all()
 
 
+def test_a_correction_stays_as_far_as_it_is_larger_than_what_is_usually_left():
+    """x / (x + c), x the mean over the outputs of the ratio of the squares."""
+    mixture = held(held_doubt=2.0, variance_memory=1e-3)  # the newest label alone
+    ones = np.ones((400, OUTPUTS))
+    mixture.learn_newest([0.0, 0.0] * ones, [0.1, 0.3] * ones, np.full(400, 0.1))
+    assert mixture.stays == 0.0
+    mixture.learn_newest([[0.2, 0.9]], [[0.1, 0.3]], np.ones(1))
+    assert mixture.stays == pytest.approx(6.5 / 8.5, rel=1e-12)  # (4 + 9) / 2
+
+
+def test_what_is_usually_left_follows_a_change_slowly():
+    mixture = held()
+    mixture.learn_newest(np.zeros((40, 2)), np.full((40, 2), 0.1), np.ones(40))
+    mixture.learn_newest(np.full((20, 2), 1.0), np.full((20, 2), 1.0), np.ones(20))
+    # 20 samples of 60, of a square of four times the usual one instead of a hundred times.
+    np.testing.assert_allclose(mixture.usual, 0.01 * (1.0 + 3.0 / 3.0), rtol=1e-12)
+    assert mixture.stays > 0.95
+
+
 def test_a_jump_of_the_world_makes_less_certain():
     rng, mixture = np.random.default_rng(4), held()
     for _ in range(20):
