@@ -91,7 +91,7 @@ class AdaptedNetwork:
         self._stream.reset()
         self._expected_until_ns = _LONG_AGO_NS
         self._carried_ns = None
-        self.readout.persistence.forget_times()
+        self.readout.forget_times()
 
     @property
     def anchor(self) -> NDArray[np.float64]:

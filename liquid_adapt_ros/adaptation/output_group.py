@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.fixed_share import FixedShare
+from liquid_adapt_ros.adaptation.held_mixture import HeldMixture
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
 from liquid_adapt_ros.compiled import kernel
@@ -66,6 +67,7 @@ class OutputGroup:
         "mixture_weights",
         "variance",
         "quiet",
+        *(f"held_{name}" for name in HeldMixture.STATE),
     )
 
     def __init__(
@@ -80,6 +82,7 @@ class OutputGroup:
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
         self.mixture = FixedShare(shares, len(outputs), settings.share_per_sample)
+        self.held = HeldMixture(shares, len(outputs), settings)
         # Weighs labels, and remembers their usual errors in these arrays.
         self._gate = kernel.LabelGate(
             np.array(outputs, np.int32),
@@ -104,7 +107,7 @@ class OutputGroup:
         places = [self.outputs.index(output) for output in outputs]
         group = OutputGroup(outputs, self._features, self._settings, self._shares)
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
-        group.mixture = self.mixture.select(places)
+        group.mixture, group.held = self.mixture.select(places), self.held.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
         group._usual = self._usual[:, places]
         return group
@@ -130,6 +133,7 @@ class OutputGroup:
             kept = self._settings.jump_kept
             self.bank.fade(kept)
             self.offset.fade(kept)
+            self.held.fade(kept)
         ages = np.where(trust > 0.0, independent, 0.0)
         self.teach(samples.phi, samples.residual[:, self.outputs], ages, ages * trust)
         return trust, kept

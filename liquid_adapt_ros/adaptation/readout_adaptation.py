@@ -5,9 +5,9 @@ learned. Several estimates of it run side by side (`ridge_bank.py`): one of the 
 needs the fewest samples, some of the whole readout with different memories, and where it is known
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
 the anchor, output by output; where nothing is to be gained, the anchor wins. Where no labels come,
-an estimate's weight passes with its memory, down to that of the longest. What the mixture still
-leaves of the newest labels is carried over to the next samples as far as it lasts
-(`residual_persistence.py`): all of it together is one readout.
+it passes to what has lasted before (`held_mixture.py`). What the mixture still leaves of the
+newest labels is carried over to the next samples as far as it lasts (`residual_persistence.py`):
+all of it together is one readout.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
 Neural-Fly's composite adaptation (O'Connell et al., arXiv 2205.06908), and it suffices for
@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.held_mixture import EarlierEstimates
 from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.residual_persistence import ResidualPersistence
@@ -30,8 +31,11 @@ from liquid_adapt_ros.adaptation.world_bank import WorldBank, WorldPrior
 
 Array = NDArray[np.float64]
 
-# Estimates that pass with this share of the weight have passed.
+# What has passed down to this share has passed.
 _NOTHING = 0.01
+# Labels have stopped when none has come for so many times as long as it usually takes: the median
+# of the newest three times.
+_USUAL_GAPS, _GAPS = 2.0, 3
 
 
 class Labels(NamedTuple):
@@ -86,7 +90,7 @@ class ReadoutAdaptation:
     def __init__(self, anchor: Array, settings: ReadoutSettings, world: WorldPrior | None = None):
         self._settings, self._world_prior = settings, world
         self._shares = settings.shares(world)
-        self._fading = settings.fading(world)[:, None]
+        self._earlier = EarlierEstimates(settings.correlation_s * settings.held_lag)
         self.estimates = len(self._shares)
         self.carries_over = True
         self.restart(anchor)
@@ -105,7 +109,12 @@ class ReadoutAdaptation:
         # (estimates, O, P); the first is the anchor itself.
         self._readouts = np.repeat(self._anchor[None], self.estimates, axis=0)
         self._weights = np.repeat(np.array(self._shares)[:, None], outputs, axis=1)
+        self._held = np.zeros_like(self._weights)
+        self._held[0] = 1.0
+        self._stays = np.zeros(outputs)
+        self._forget_earlier()
         self._silent_s = np.zeros(outputs)  # since a label came last
+        self._gaps_s = np.zeros((_GAPS, outputs))  # the same when each of the newest ones came
         self._awaited = np.zeros(outputs, np.bool_)  # labels of these outputs are expected now
         self._mixed = self._anchor.copy()
         self.persistence = ResidualPersistence(outputs, settings)
@@ -126,9 +135,8 @@ class ReadoutAdaptation:
     @property
     def fades(self) -> bool:
         """Whether the mixture changes while no labels come."""
-        passing = np.where(self._fading > 0.0, self._weights_now, 0.0).sum(axis=0)
         learned = (self._readouts != self._anchor).any(axis=(0, 2))
-        return bool((learned & (passing > _NOTHING)).any())
+        return bool((learned & (self._not_passed > _NOTHING)).any())
 
     def predict(self, phi: Array) -> Array:
         """What each estimate says, (..., estimates, O), for phi (..., P)."""
@@ -154,6 +162,7 @@ class ReadoutAdaptation:
             if labelled[outputs[0]]:
                 counts, kept[outputs] = group.learn(samples)
                 trust[:, outputs] = counts[:, None]
+                self._learn_held(group, labels, residual, counts)
         counts = trust * independent
         if self._world is not None:
             if kept.min() < 1.0:
@@ -161,8 +170,28 @@ class ReadoutAdaptation:
             ages = np.max(independent, axis=1, where=known, initial=0.0)
             self._world.learn(phi, residual, counts, ages)
         self.persistence.learn(labels.carried, target - labels.mixed, counts)
+        self._newest_label_s = max(self._newest_label_s, float(labels.stamp_s[-1]))
         self._to_follow.append((labels, trust))
         return trust, kept
+
+    def _learn_held(
+        self, group: OutputGroup, labels: Labels, residual: Array, trust: Array
+    ) -> None:
+        """Let labels that are trusted so far, (N,), say how much of what was learned lasts; the
+        anchor leaves residual (N, O) of them."""
+        counts = trust * labels.independent[:, group.outputs[0]]
+        counts[np.isnan(labels.mixed[:, group.outputs[0]])] = 0.0
+        rows = counts > 0.0
+        if not rows.any():
+            return
+        phi, counts = labels.phi[rows], counts[rows]
+        anchor = phi @ self._anchor[group.outputs].T
+        correction = labels.mixed[rows][:, group.outputs] - anchor
+        group.held.learn_newest(correction, residual[rows][:, group.outputs], counts)
+        readouts = self._earlier.before(float(labels.stamp_s[rows][0]))
+        if readouts is not None:
+            said = np.einsum("np,kop->nko", phi, readouts[:, group.outputs])
+            group.held.learn(said, labels.target[rows][:, group.outputs], counts)
 
     def rebuild(
         self, anchor: Array, phi: Array, target: Array, trust: Array, independent: Array
@@ -179,6 +208,7 @@ class ReadoutAdaptation:
         residual = target - phi @ self._anchor.T
         self._to_follow.clear()
         self.persistence.forget_newest()
+        self._forget_earlier()
         for group in self._groups:
             first = group.outputs[0]
             rows = known[:, first]
@@ -217,8 +247,11 @@ class ReadoutAdaptation:
             corrections[1, outputs, -1] = solution.offset
             corrections[whole, outputs] = solution.whole.transpose(0, 2, 1)
             weights[:, outputs] = solution.weights
+            self._held[:, outputs], self._stays[outputs] = group.held.claims, group.held.stays
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
+        if np.isfinite(self._newest_label_s):
+            self._earlier.note(self._newest_label_s, self._readouts)
         awaited = np.empty((0, len(self._anchor))) if expected is None else expected.target
         self.pass_time(awaited, elapsed_s, silent_s)
 
@@ -233,7 +266,9 @@ class ReadoutAdaptation:
         labelled = np.zeros(len(self._anchor), np.bool_)
         for _, trust in self._to_follow:
             labelled |= (trust > 0.0).any(axis=0)
-        self._silent_s = np.where(labelled, 0.0, self._silent_s + silent_s)
+        silent_s = self._silent_s + silent_s
+        self._gaps_s[:, labelled] = [*self._gaps_s[1:, labelled], silent_s[labelled]]
+        self._silent_s = np.where(labelled, 0.0, silent_s)
         self._mixed = np.einsum("ko,kop->op", self._weights_now, self._readouts)
         for labels, trust in self._to_follow:
             left = labels.target - labels.phi @ self._mixed.T
@@ -246,19 +281,35 @@ class ReadoutAdaptation:
 
     @property
     def _weights_now(self) -> Array:
-        """The mixture's weights (estimates, O), less those of estimates whose memory is short
-        against the time that no labels have come for."""
-        silent_s = np.where(self._awaited, 0.0, self._silent_s)
-        if not silent_s.any():
+        """The mixture's weights (estimates, O), as far as they have not passed."""
+        kept = np.maximum(self._not_passed, self._stays)
+        if (kept == 1.0).all():
             return self._weights
-        weights = self._weights * np.exp(-self._fading * silent_s)
-        return weights / weights.sum(axis=0)
+        return kept * self._weights + (1.0 - kept) * self._held
+
+    @property
+    def _not_passed(self) -> Array:
+        """How much of the mixture is still as the labels left it, (O,) in [0, 1]."""
+        settings = self._settings
+        usual_s = _USUAL_GAPS * np.sort(self._gaps_s, axis=0)[_GAPS // 2]  # np.median takes longer
+        from_s = np.maximum(settings.correlation_s * settings.held_from, usual_s)
+        passing_s = np.maximum(np.where(self._awaited, 0.0, self._silent_s) - from_s, 0.0)
+        return np.exp(-passing_s / (settings.correlation_s * settings.held_within))
 
     def _world_corrections(self, expected: Samples | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P)."""
         if expected is None:
             return self._world.corrections()
         return self._world.corrections(expected.phi, expected.residual, expected.independent)
+
+    def forget_times(self) -> None:
+        """Labels that come next are of a new stream, which has times of its own."""
+        self.persistence.forget_times()
+        self._forget_earlier()
+
+    def _forget_earlier(self) -> None:
+        self._earlier.clear()
+        self._newest_label_s = -np.inf
 
     def state(self) -> tuple[dict[str, Array], list[list[int]]]:
         """What was learned: tensors by name, and which outputs belong together."""
@@ -268,7 +319,7 @@ class ReadoutAdaptation:
                 tensors[f"{number}.{name}"] = group.state(name)
         for name in ResidualPersistence.STATE:
             tensors[f"persistence.{name}"] = getattr(self.persistence, name)
-        tensors["silent_s"] = self._silent_s
+        tensors["silent_s"], tensors["gaps_s"] = self._silent_s, self._gaps_s
         if self._world is not None:
             bank = self._world.bank
             tensors |= {"world.information": bank.information, "world.cross": bank.cross}
@@ -289,7 +340,7 @@ class ReadoutAdaptation:
             for name in OutputGroup.STATE
         }
         shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
-        shapes["silent_s"] = (outputs,)
+        shapes |= {"silent_s": (outputs,), "gaps_s": (_GAPS, outputs)}
         if self._world is not None:
             bank = self._world.bank
             shapes |= {
@@ -309,6 +360,7 @@ class ReadoutAdaptation:
         for name in ResidualPersistence.STATE:
             getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
         self._silent_s[:] = np.maximum(tensors["silent_s"], 0.0)
+        self._gaps_s[:] = np.maximum(tensors["gaps_s"], 0.0)
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]
             self._world.bank.cross[:] = tensors["world.cross"]

@@ -49,6 +49,16 @@ class ReadoutSettings:
         persistence_prior: independent samples that say that nothing does.
         persistence_average_s: time over which the newest residuals are averaged [s].
         persistence_lasts_s: what is carried over fades in this time where no labels come [s].
+        held_from, held_within: after how long without labels the readout begins to pass to what
+            has lasted before (later where labels usually take longer), and the time constant of
+            that [independent samples].
+        held_lag: so long after what was learned a label says how much of it lasts [independent
+            samples].
+        held_memory: memory of that [independent samples].
+        held_prior: independent samples that say that nothing does.
+        held_doubt: how many times as large as what the shipped readout usually leaves, squared, a
+            correction is that half of is kept though nothing says that it lasts [1].
+        held_share_per_sample: as share_per_sample, of the mixture that is held.
     """
 
     correlation_s: float = 0.1
@@ -74,6 +84,13 @@ class ReadoutSettings:
     persistence_prior: float = 5.0
     persistence_average_s: float = 0.05
     persistence_lasts_s: float = 0.5
+    held_from: float = 15.0
+    held_within: float = 7.0
+    held_lag: float = 20.0
+    held_memory: float = 500.0
+    held_prior: float = 100.0
+    held_doubt: float = 1.0
+    held_share_per_sample: float = 0.005
 
     def __post_init__(self) -> None:
         for memories, priors in (("memories", "priors"), ("world_memories", "world_priors")):
@@ -94,10 +111,17 @@ class ReadoutSettings:
             "persistence_prior",
             "persistence_average_s",
             "persistence_lasts_s",
+            "held_within",
+            "held_lag",
+            "held_memory",
+            "held_prior",
+            "held_doubt",
         ):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("world_share", "anchor_share", "share_per_sample"):
+        if not self.held_from >= 0.0:
+            raise ValueError(f"held_from must be at least 0, got {self.held_from}")
+        for name in ("world_share", "anchor_share", "share_per_sample", "held_share_per_sample"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 
@@ -108,13 +132,6 @@ class ReadoutSettings:
         learners = 1 + len(self.memories)
         own = [left * (1.0 - self.anchor_share) / learners] * learners
         return [left * self.anchor_share, *own, *[self.world_share / max(worlds, 1)] * worlds]
-
-    def fading(self, world: WorldPrior | None) -> Array:
-        """How fast each estimate's claim passes against that of the one with the longest memory,
-        while no labels come [1/s]. The anchor's passes as slowly as that."""
-        worlds = self.world_memories if world else ()
-        memories = self.correlation_s * np.array([self.offset_memory, *self.memories, *worlds])
-        return np.concatenate([[0.0], 1.0 / memories - 1.0 / memories.max()])
 
     def independent(self, dt_s: Array, stands_for: Array | float = 1.0) -> Array:
         """How many independent samples each of some labels is.
