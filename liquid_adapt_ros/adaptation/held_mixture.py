@@ -21,7 +21,6 @@ a noise that does not.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,44 +31,11 @@ from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 
 Array = NDArray[np.float64]
 
-# Estimates are noted so many times in the time that labels are late on purpose, and kept for twice
-# that time: some outputs' labels come later than others'.
-_NOTES_PER_LAG, _NOTES = 10, 20
 # Sums that are less are of nothing.
 _SOME = 1e-12
 # What the anchor usually leaves takes so many samples to be known, and then no error counts as
 # larger than so many times the usual one.
 _KNOWN_FROM, _LARGEST = 30.0, 2.0
-
-
-class EarlierEstimates:
-    """All estimates of the readout, as they were.
-
-    Args:
-        lag_s: how much earlier they are asked for [s].
-    """
-
-    def __init__(self, lag_s: float):
-        self._lag_s = lag_s
-        self._notes: deque[tuple[float, Array]] = deque(maxlen=_NOTES)
-
-    def note(self, newest_label_s: float, readouts: Array) -> None:
-        """Keep the estimates (K, O, P) that have seen labels up to this time [s], and what was
-        expected then of the samples since."""
-        if not self._notes or newest_label_s > self._notes[-1][0] + self._lag_s / _NOTES_PER_LAG:
-            self._notes.append((newest_label_s, readouts.copy()))
-
-    def before(self, label_s: float) -> Array | None:
-        """The newest ones (K, O, P) that have seen labels up to `lag_s` before this time [s] only;
-        None: not kept."""
-        for newest_label_s, readouts in reversed(self._notes):
-            if newest_label_s <= label_s - self._lag_s:
-                return readouts
-        return None
-
-    def clear(self) -> None:
-        """Forget all, as times or features mean something else from now on."""
-        self._notes.clear()
 
 
 class HeldMixture:
@@ -79,7 +45,7 @@ class HeldMixture:
         shares: (K,) what is dealt out to each estimate of all weight dealt out anew; the first is
             the anchor.
         outputs: O.
-        settings: the held_* of them, noise_floor and loss_max.
+        settings: the held_* of them, noise_floor, loss_max and variance_memory.
     """
 
     # What was learned, by the names of its arrays: the mixture's weights (K, O) and its variance
@@ -127,7 +93,8 @@ class HeldMixture:
 
     def learn_newest(self, correction: Array, asked: Array, counts: Array) -> None:
         """Take how the mixture corrected the anchor when N samples were observed, and what their
-        labels asked for, (N, O); they count as so many independent samples, (N,) > 0."""
+        labels asked for, (N, O); they count as so many independent samples, (N,) > 0. The newest
+        are those of `variance_memory`."""
         settings, samples = self._settings, float(counts.sum())
         new, old = (counts @ np.square(part) / samples for part in (correction, asked))
         kept = np.exp(-samples / settings.variance_memory)

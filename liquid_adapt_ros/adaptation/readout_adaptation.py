@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_adapt_ros.adaptation.held_mixture import EarlierEstimates
+from liquid_adapt_ros.adaptation.earlier_estimates import EarlierEstimates
 from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.residual_persistence import ResidualPersistence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liquid_adapt_ros.adaptation.held_mixture import EarlierEstimates, HeldMixture
+from liquid_adapt_ros.adaptation.held_mixture import HeldMixture
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 
 SETTINGS = ReadoutSettings()
@@ -126,24 +126,3 @@ def test_outputs_go_on_alone_as_they_would_have_together():
     mixture.learn(said, target, np.ones(40))
     alone.learn(said[:, :, 1:], target[:, 1:], np.ones(40))
     np.testing.assert_allclose(alone.claims, mixture.claims[:, 1:], rtol=1e-12)
-
-
-def test_earlier_estimates_are_the_newest_that_are_old_enough():
-    earlier = EarlierEstimates(2.0)
-    assert earlier.before(10.0) is None
-    for tick in range(1000):
-        earlier.note(0.01 * tick, np.full((1, 1, 1), 0.01 * tick))
-    for label_s in (8.5, 9.3, 9.99):
-        # They are noted ten times in that time.
-        found = earlier.before(label_s).item()
-        assert label_s - 2.0 - 0.21 <= found <= label_s - 2.0
-    assert earlier.before(5.0) is None  # of which all estimates are gone
-    earlier.clear()
-    assert earlier.before(9.99) is None
-
-
-def test_earlier_estimates_are_copies():
-    earlier, readouts = EarlierEstimates(1.0), np.ones((1, 1, 1))
-    earlier.note(0.0, readouts)
-    readouts[:] = 2.0
-    assert earlier.before(5.0).item() == 1.0
