@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.earlier_estimates import EarlierEstimates
+from liquid_adapt_ros.adaptation.label_silence import LabelSilence
 from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.residual_persistence import ResidualPersistence
@@ -33,9 +34,6 @@ Array = NDArray[np.float64]
 
 # What has passed down to this share has passed.
 _NOTHING = 0.01
-# Labels have stopped when none has come for so many times as long as it usually takes: the median
-# of the newest three times.
-_USUAL_GAPS, _GAPS = 2.0, 3
 
 
 class Labels(NamedTuple):
@@ -84,6 +82,7 @@ class ReadoutAdaptation:
     Attributes:
         estimates: how many there are.
         persistence: what is carried over.
+        silence: since when labels have not come.
         carries_over: whether anything is; False: nothing, as while learning is paused.
     """
 
@@ -113,9 +112,7 @@ class ReadoutAdaptation:
         self._held[0] = 1.0
         self._stays = np.zeros(outputs)
         self._forget_earlier()
-        self._silent_s = np.zeros(outputs)  # since a label came last
-        self._gaps_s = np.zeros((_GAPS, outputs))  # the same when each of the newest ones came
-        self._awaited = np.zeros(outputs, np.bool_)  # labels of these outputs are expected now
+        self.silence = LabelSilence(outputs, settings)
         self._mixed = self._anchor.copy()
         self.persistence = ResidualPersistence(outputs, settings)
         self._to_follow: list[tuple[Labels, Array]] = []
@@ -136,7 +133,7 @@ class ReadoutAdaptation:
     def fades(self) -> bool:
         """Whether the mixture changes while no labels come."""
         learned = (self._readouts != self._anchor).any(axis=(0, 2))
-        return bool((learned & (self._not_passed > _NOTHING)).any())
+        return bool((learned & (self.silence.left > _NOTHING)).any())
 
     def predict(self, phi: Array) -> Array:
         """What each estimate says, (..., estimates, O), for phi (..., P)."""
@@ -262,13 +259,10 @@ class ReadoutAdaptation:
         awaited: (N, O) the labels that are expected, NaN for none. elapsed_s: time since this was
         done last [s]; silent_s: as much of it as labels could have come for.
         """
-        self._awaited = ~np.isnan(awaited).all(axis=0)
         labelled = np.zeros(len(self._anchor), np.bool_)
         for _, trust in self._to_follow:
             labelled |= (trust > 0.0).any(axis=0)
-        silent_s = self._silent_s + silent_s
-        self._gaps_s[:, labelled] = [*self._gaps_s[1:, labelled], silent_s[labelled]]
-        self._silent_s = np.where(labelled, 0.0, silent_s)
+        self.silence.pass_time(silent_s, labelled, ~np.isnan(awaited).all(axis=0))
         self._mixed = np.einsum("ko,kop->op", self._weights_now, self._readouts)
         for labels, trust in self._to_follow:
             left = labels.target - labels.phi @ self._mixed.T
@@ -282,19 +276,10 @@ class ReadoutAdaptation:
     @property
     def _weights_now(self) -> Array:
         """The mixture's weights (estimates, O), as far as they have not passed."""
-        kept = np.maximum(self._not_passed, self._stays)
+        kept = np.maximum(self.silence.left, self._stays)
         if (kept == 1.0).all():
             return self._weights
         return kept * self._weights + (1.0 - kept) * self._held
-
-    @property
-    def _not_passed(self) -> Array:
-        """How much of the mixture is still as the labels left it, (O,) in [0, 1]."""
-        settings = self._settings
-        usual_s = _USUAL_GAPS * np.sort(self._gaps_s, axis=0)[_GAPS // 2]  # np.median takes longer
-        from_s = np.maximum(settings.correlation_s * settings.held_from, usual_s)
-        passing_s = np.maximum(np.where(self._awaited, 0.0, self._silent_s) - from_s, 0.0)
-        return np.exp(-passing_s / (settings.correlation_s * settings.held_within))
 
     def _world_corrections(self, expected: Samples | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P)."""
@@ -319,7 +304,7 @@ class ReadoutAdaptation:
                 tensors[f"{number}.{name}"] = group.state(name)
         for name in ResidualPersistence.STATE:
             tensors[f"persistence.{name}"] = getattr(self.persistence, name)
-        tensors["silent_s"], tensors["gaps_s"] = self._silent_s, self._gaps_s
+        tensors |= {name: getattr(self.silence, name) for name in LabelSilence.STATE}
         if self._world is not None:
             bank = self._world.bank
             tensors |= {"world.information": bank.information, "world.cross": bank.cross}
@@ -340,7 +325,7 @@ class ReadoutAdaptation:
             for name in OutputGroup.STATE
         }
         shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
-        shapes |= {"silent_s": (outputs,), "gaps_s": (_GAPS, outputs)}
+        shapes |= {name: getattr(self.silence, name).shape for name in LabelSilence.STATE}
         if self._world is not None:
             bank = self._world.bank
             shapes |= {
@@ -359,8 +344,7 @@ class ReadoutAdaptation:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
         for name in ResidualPersistence.STATE:
             getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
-        self._silent_s[:] = np.maximum(tensors["silent_s"], 0.0)
-        self._gaps_s[:] = np.maximum(tensors["gaps_s"], 0.0)
+        self.silence.restore(*(tensors[name] for name in LabelSilence.STATE))
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]
             self._world.bank.cross[:] = tensors["world.cross"]

@@ -46,8 +46,8 @@ def test_the_mixture_passes_to_what_is_held():
     go_on(engine, made_up, 140)
     np.testing.assert_array_equal(readout._weights_now, weights)
     go_on(engine, made_up, TICKS - 140)
-    silent_s = readout._silent_s[0]
-    np.testing.assert_allclose(readout._silent_s, TICKS * SPEC.step_s, atol=2.0 * UPDATE_S)
+    silent_s = readout.silence.silent_s[0]
+    np.testing.assert_allclose(readout.silence.silent_s, TICKS * SPEC.step_s, atol=2.0 * UPDATE_S)
     left = np.exp(-(silent_s - 1.5) / 0.7)
     expected = left * weights + (1.0 - left) * held
     mixed = np.einsum("ko,kop->op", expected, readouts)
@@ -81,14 +81,14 @@ def test_updates_end_when_only_what_is_held_is_left_and_labels_bring_the_mixture
     assert go_on(engine, made_up, TICKS)
     while engine.networks[0].is_passing:
         go_on(engine, made_up, 1)
-        assert readout._silent_s.max() < 5.0
+        assert readout.silence.silent_s.max() < 5.0
     assert not go_on(engine, made_up, TICKS)
     # By the least that is told from nothing.
     np.testing.assert_allclose(readout._weights_now, readout._held, atol=0.01)
     np.testing.assert_array_equal(readout._weights, weights)
     engine.label(int(engine._newest_ns), made_up.target[0])
     go_on(engine, made_up, 5)
-    np.testing.assert_array_equal(readout._silent_s, 0.0)
+    np.testing.assert_array_equal(readout.silence.silent_s, 0.0)
     np.testing.assert_array_equal(readout._weights_now, readout._weights)
 
 
@@ -107,7 +107,7 @@ def test_nothing_passes_while_labels_would_not_be_learned(way):
     engine.pause("")
     assert go_on(engine, made_up, TICKS)
     # Nor does it count afterwards.
-    silent_s = engine.networks[0].readout._silent_s
+    silent_s = engine.networks[0].readout.silence.silent_s
     np.testing.assert_allclose(silent_s, TICKS * SPEC.step_s, atol=2.0 * UPDATE_S)
 
 
@@ -180,6 +180,6 @@ def test_labels_that_usually_take_long_have_not_stopped(way):
             engine.label_all(made_up.stamp_ns[rows], made_up.target[rows])
         engine.update()
         if tick > 4 * every:
-            assert (readout._not_passed == 1.0).all()
+            assert (readout.silence.left == 1.0).all()
     updates = go_on(engine, made_up, 3 * every)
-    assert updates and (readout._not_passed < 0.2).all()
+    assert updates and (readout.silence.left < 0.2).all()
