@@ -30,9 +30,7 @@ class ReadoutSettings:
         world_memories, world_priors: the same of the estimates of the world; () for none.
         world_share: what is dealt out to the estimates of the world, together, of the weight dealt
             out anew, where there are any.
-        anchor_share: what is dealt out to the anchor of what is left, and the rest to the others
-            equally; where there are estimates of the world, which are the anchor unless something
-            has changed, it gets no more than each of these.
+        anchor_share: what is dealt out to the anchor of what is left; the rest is divided equally.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
         loss_max: most that one sample counts against an estimate, in log-likelihood [1].
         variance_memory: memory of the noise's variance [independent samples].
@@ -132,9 +130,8 @@ class ReadoutSettings:
         worlds = len(self.world_memories) if world else 0
         left = 1.0 - self.world_share if worlds else 1.0
         learners = 1 + len(self.memories)
-        anchor = 1.0 / (1 + learners) if worlds else self.anchor_share
-        own = [left * (1.0 - anchor) / learners] * learners
-        return [left * anchor, *own, *[self.world_share / max(worlds, 1)] * worlds]
+        own = [left * (1.0 - self.anchor_share) / learners] * learners
+        return [left * self.anchor_share, *own, *[self.world_share / max(worlds, 1)] * worlds]
 
     def independent(self, dt_s: Array, stands_for: Array | float = 1.0) -> Array:
         """How many independent samples each of some labels is.

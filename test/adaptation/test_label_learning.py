@@ -152,4 +152,4 @@ def test_all_weight_is_dealt_out():
         with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\], got 1.1"):
             ReadoutSettings(**{name: 1.1})
     known = ReadoutSettings(world_memories=(5.0,) * 3, world_priors=(5.0,) * 3).shares(object())
-    assert known == pytest.approx([*[0.5 / 4] * 4, *[0.5 / 3] * 3])
+    assert known == pytest.approx([0.25, *[0.25 / 3] * 3, *[0.5 / 3] * 3])
