@@ -6,10 +6,6 @@ the time, so that an expert that was bad for long is believed again soon after i
 The loss that the mixture suffers exceeds that of the best sequence of experts by a term that grows
 only with the logarithm of their number and with how often the best one changes. Experts are linear
 in the same features, so their mixture is one readout.
-
-Losses are log-likelihoods under a normal distribution, whose variance is at least what the best
-expert leaves of the same labels. So where the world has just changed and all are far off, the one
-that is less so is still found, and of labels that all miss alike nothing is made.
 """
 
 from __future__ import annotations
@@ -43,9 +39,9 @@ class FixedShare:
     ) -> None:
         """Shift weight towards those that were right.
 
-        squared_errors: (K, O) mean over new samples. variance: (O,) of what no expert can know,
-        usually. samples: how many independent ones they were, each of which counts against an
-        expert by at most loss_max.
+        squared_errors: (K, O) mean over new samples. variance: (O,) of what no expert can know:
+        losses are log-likelihoods under it. samples: how many independent ones they were, each of
+        which counts against an expert by at most loss_max.
         """
         kernel.share(
             squared_errors, variance, samples, loss_max,
