@@ -4,10 +4,10 @@ The network's features phi stay as they are; only the linear map from them to th
 learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
 needs the fewest samples, some of the whole readout with different memories, and where it is known
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
-the anchor, output by output; where nothing is to be gained, the anchor wins. Where no labels come,
-it passes to what has lasted before (`held_mixture.py`). What the mixture still leaves of the
-newest labels is carried over to the next samples as far as it lasts (`residual_persistence.py`):
-all of it together is one readout.
+the anchor, output by output; where nothing is to be gained, the anchor wins. Where labels stop
+(`label_silence.py`), it passes to what has lasted before (`held_mixture.py`). What the mixture
+still leaves of the newest labels is carried over to the next samples as far as it lasts
+(`residual_persistence.py`): all of it together is one readout.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
 Neural-Fly's composite adaptation (O'Connell et al., arXiv 2205.06908), and it suffices for
