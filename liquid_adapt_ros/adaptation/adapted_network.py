@@ -164,6 +164,7 @@ class AdaptedNetwork:
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
                 independent=self._independent(rows),
+                unseen=self._unseen_before(rows),
             )
         )
 
@@ -174,6 +175,14 @@ class AdaptedNetwork:
         of the sample, or more where labels are rare."""
         independent = self._independent(rows).max(axis=1, where=labelled, initial=0.0)
         return np.maximum(self._ring.dt_s[rows], self._settings.correlation_s * independent)
+
+    def unlabelled_s(
+        self, rows: NDArray[np.int64], labelled: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """The time without labels that usually lies before each of those, (N,) [s]: 0 unless they
+        are farther apart than errors are alike."""
+        unseen = self._unseen_before(rows).max(axis=1, where=labelled, initial=0.0)
+        return self._settings.correlation_s * unseen
 
     def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What comes of all estimates, and what each of them says, (N, 1 + estimates, O), of the
@@ -254,6 +263,10 @@ class AdaptedNetwork:
     def _independent(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float64]:
         """How many independent samples the labels of the ring's rows are, (N, O)."""
         return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
+
+    def _unseen_before(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How many independent samples without a label usually lie before those, (N, O)."""
+        return self._settings.unseen(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def _elapsed_s(self) -> tuple[float, float]:
         """Time of stream since this was asked for last, and as much of it as had samples of which

@@ -387,7 +387,8 @@ class AdaptationEngine:
         duration_s = self.networks[0].labelled_s(rows, fresh)
         if not self.flies:
             now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
-            self._live.foresee(target, now, self._output_weight, duration_s)
+            passed_s = duration_s + self.networks[0].unlabelled_s(rows, fresh)
+            self._live.foresee(target, now, self._output_weight, passed_s)
         self._live.compare(target, compared, self._output_weight, duration_s)
 
     def _learn_backlog(self, network: AdaptedNetwork) -> None:

@@ -6,6 +6,10 @@ the time, so that an expert that was bad for long is believed again soon after i
 The loss that the mixture suffers exceeds that of the best sequence of experts by a term that grows
 only with the logarithm of their number and with how often the best one changes. Experts are linear
 in the same features, so their mixture is one readout.
+
+Where labels are rare, the best expert may have changed since the label before: the share is dealt
+out for that time before the label counts. And where the world has changed since then, all experts
+are off by much more than is usual, so they are compared under what the best of them leaves.
 """
 
 from __future__ import annotations
@@ -35,16 +39,22 @@ class FixedShare:
         self.weights = np.repeat(self._shares[:, None], outputs, axis=1)
 
     def learn(
-        self, squared_errors: Array, variance: Array, samples: float, loss_max: float
+        self,
+        squared_errors: Array,
+        variance: Array,
+        samples: float,
+        loss_max: float,
+        unseen: float = 0.0,
     ) -> None:
         """Shift weight towards those that were right.
 
         squared_errors: (K, O) mean over new samples. variance: (O,) of what no expert can know:
         losses are log-likelihoods under it. samples: how many independent ones they were, each of
-        which counts against an expert by at most loss_max.
+        which counts against an expert by at most loss_max. unseen: how many went by without a
+        label before each of them.
         """
         kernel.share(
-            squared_errors, variance, samples, loss_max,
+            squared_errors, variance, samples, unseen, loss_max,
             self._share_per_sample, self._shares, self.weights,
         )  # fmt: skip
 

@@ -125,7 +125,8 @@ class LiveGuard:
 
         Where labels come late, a world that has just changed is seen so much sooner. What is
         learned of it has to be better by far: in a world that has not changed, what would be said
-        now is better than what could be said in time.
+        now is better than what could be said in time. dt_s: the time since the label before counts
+        as well, where labels are rare.
         """
         squared, duration_s = _mean_squares(target, now, output_weight, dt_s)
         kept = math.exp(-duration_s / _LEAP_MEMORY_S)

@@ -28,7 +28,7 @@ class Samples(NamedTuple):
 
     phi: (N, P). target, residual (what the anchor leaves of it): (N, O), NaN where not known.
     predicted: (N, estimates, O) before any of these labels was known. independent: (N, O) how many
-    independent samples each one is.
+    independent samples each one is; unseen: how many without a label usually lie before it.
     """
 
     phi: Array
@@ -36,6 +36,7 @@ class Samples(NamedTuple):
     residual: Array
     predicted: Array
     independent: Array
+    unseen: Array
 
 
 class Solution(NamedTuple):
@@ -123,11 +124,13 @@ class OutputGroup:
             samples.target, samples.predicted, independent,
             self.mixture.weights, self.variance, self.quiet, self._usual,
         )  # fmt: skip
+        unseen = float(np.mean(samples.unseen[trust > 0.0, self.outputs[0]]))
         steps = max(1, math.ceil(counted - _ROUNDING))
-        for _ in range(steps):
+        for step in range(steps):
             self.mixture.learn(
-                squared_errors, self.variance, counted / steps, self._settings.loss_max
-            )
+                squared_errors, self.variance, counted / steps, self._settings.loss_max,
+                0.0 if step else unseen,
+            )  # fmt: skip
         kept = 1.0
         if jumped:
             kept = self._settings.jump_kept

@@ -141,3 +141,8 @@ class ReadoutSettings:
         """
         alone = np.clip(self.correlation_s / dt_s, 1.0, stands_for)  # of so many that are alike
         return np.minimum(dt_s / self.correlation_s, 1.0) * (1.0 + _ALONE * (alone - 1.0))
+
+    def unseen(self, dt_s: Array, stands_for: Array) -> Array:
+        """How many independent samples without a label usually lie before each of some labels;
+        arguments as of `independent`."""
+        return np.maximum(dt_s * stands_for / self.correlation_s - 1.0, 0.0)

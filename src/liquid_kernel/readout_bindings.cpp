@@ -100,12 +100,12 @@ class PyRidge {
 };
 
 void py_share(const Array<double>& squared_errors, const Array<double>& variance, double samples,
-              double loss_max, double share_per_sample, const Array<double>& shares,
+              double unseen, double loss_max, double share_per_sample, const Array<double>& shares,
               Array<double>& weights) {
   const py::ssize_t estimates = shares.size(), outputs = variance.size();
   share(size_of(estimates), size_of(outputs),
         read("squared_errors", squared_errors, estimates * outputs), variance.data(), samples,
-        loss_max, share_per_sample, shares.data(),
+        unseen, loss_max, share_per_sample, shares.data(),
         write("weights", weights, estimates * outputs));
 }
 
@@ -209,8 +209,8 @@ void bind_readouts(py::module_& module) {
       .def("project", &PyRidge::project, py::arg("directions").noconvert(), py::arg("noise"),
            py::arg("phi"), py::arg("residual"), py::arg("ages"), py::arg("counts"));
   module.def("share", &py_share, py::arg("squared_errors"), py::arg("variance"),
-             py::arg("samples"), py::arg("loss_max"), py::arg("share_per_sample"),
-             py::arg("shares"), py::arg("weights").noconvert());
+             py::arg("samples"), py::arg("unseen"), py::arg("loss_max"),
+             py::arg("share_per_sample"), py::arg("shares"), py::arg("weights").noconvert());
   py::class_<PyLabelGate>(module, "LabelGate")
       .def(py::init<const Array<std::int32_t>&, int, double, double, double, double, double>(),
            py::arg("columns"), py::arg("estimates"), py::kw_only(), py::arg("gate"),

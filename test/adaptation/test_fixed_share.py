@@ -16,14 +16,18 @@ def mixture(share: float = 0.01) -> FixedShare:
 
 
 @given(
-    st.lists(st.tuples(*[st.floats(0.0, 1e6)] * 3, st.floats(0.01, 10.0)), min_size=1, max_size=50)
+    st.lists(
+        st.tuples(*[st.floats(0.0, 1e6)] * 3, st.floats(0.01, 10.0), st.floats(0.0, 100.0)),
+        min_size=1,
+        max_size=50,
+    )
 )
 def test_weights_stay_a_distribution_and_nobody_is_given_up(batches):
     mixed = mixture()
-    for *errors, samples in batches:
-        mixed.learn(np.array(errors)[:, None], VARIANCE, samples, LOSS_MAX)
+    for *errors, samples, unseen in batches:
+        mixed.learn(np.array(errors)[:, None], VARIANCE, samples, LOSS_MAX, unseen)
         np.testing.assert_allclose(mixed.weights.sum(axis=0), 1.0, atol=1e-12)
-    dealt = 1.0 - 0.99 ** batches[-1][-1]
+    dealt = 1.0 - 0.99 ** batches[-1][-2]
     assert (mixed.weights[:, 0] >= dealt * np.array(SHARES) - 1e-12).all()
 
 
@@ -73,3 +77,33 @@ def test_one_outlier_decides_nothing():
     trusted = mixed.weights[0, 0]
     mixed.learn(np.array([[1e9], [0.0], [1e9]]), VARIANCE, 1.0, LOSS_MAX)
     assert mixed.weights[0, 0] > 0.5 * trusted
+
+
+def test_where_labels_are_rare_the_nearer_one_is_found_though_all_are_far_off():
+    """As in a world that has just changed: 30 and 20 standard deviations, all beyond LOSS_MAX."""
+    dense, rare = mixture(), mixture()
+    for mixed, unseen in ((dense, 0.0), (rare, 9.0)):
+        for _ in range(6):
+            mixed.learn(np.array([[900.0], [400.0], [900.0]]), VARIANCE, 1.0, LOSS_MAX, unseen)
+    assert rare.weights[1, 0] > 0.8
+    np.testing.assert_allclose(dense.weights[:, 0], SHARES, atol=1e-12)
+
+
+@given(st.floats(10.0, 1e4), st.floats(0.01, 0.1))
+def test_of_rare_labels_one_that_all_miss_decides_nothing(distance, apart):
+    """Under the usual variance one expert would be better by its logarithm times distance."""
+    mixed = mixture()
+    before = mixed.weights.copy()
+    errors = np.square([[distance], [distance + apart], [distance]])
+    mixed.learn(errors, VARIANCE, 1.0, np.inf, unseen=1e3)
+    np.testing.assert_allclose(mixed.weights, before, atol=apart / distance)
+
+
+@given(st.floats(0.0, 50.0), st.floats(0.01, 1.0))
+def test_time_without_labels_deals_out_as_much_as_labels_that_decide_nothing(unseen, samples):
+    rare, dense = mixture(0.05), mixture(0.05)
+    for mixed in (rare, dense):
+        mixed.weights[:, 0] = [0.98, 0.01, 0.01]
+    rare.learn(np.ones((3, 1)), VARIANCE, samples, LOSS_MAX, unseen)
+    dense.learn(np.ones((3, 1)), VARIANCE, samples + unseen, LOSS_MAX)
+    np.testing.assert_allclose(rare.weights, dense.weights, rtol=1e-9)

@@ -120,7 +120,7 @@ def test_expected_labels_count_in_the_solution_and_leave_nothing_behind():
     predicted[:, 1] = target + 0.05  # one estimate is nearly right
     phi = rng.standard_normal((9, FEATURES))
     each = np.repeat(independent[:, None], OUTPUTS, axis=1)
-    samples = Samples(phi, target, target, predicted, each)
+    samples = Samples(phi, target, target, predicted, each, 0.0 * each)
     prior = np.eye(FEATURES)
     group.learn(samples._replace(target=target + 0.3, residual=target + 0.3))
     before = group.solve(prior, None)
@@ -143,7 +143,7 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is():
 
     def trust(off: float) -> float:
         predicted = np.zeros((1, len(SHARES), 1))
-        return group.learn(Samples(one, one * off, one * off, predicted, one))[0][0]
+        return group.learn(Samples(one, one * off, one * off, predicted, one, 0.0 * one))[0][0]
 
     assert [trust(0.02) for _ in range(20)] == [1.0] * 20
     assert trust(2.0) < 0.01
@@ -178,7 +178,7 @@ def test_many_labels_at_once_shift_weight_as_if_they_had_come_one_by_one():
             one = np.ones((rows, 1))
             predicted = np.zeros((rows, len(SHARES), 1))
             predicted[:, 1] = 0.1
-            group.learn(Samples(one, 0.1 * one, 0.1 * one, predicted, one))
+            group.learn(Samples(one, 0.1 * one, 0.1 * one, predicted, one, 0.0 * one))
         weights.append(group.mixture.weights[:, 0])
     assert weights[0][1] > 0.9
     # Both have come to where what is dealt out anew is lost again.
