@@ -1,11 +1,16 @@
-"""What a piece of the suite's work is made anew for."""
+"""What a piece of the suite's work is made anew for, and how its progress is shown."""
+
+import functools
+import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.share import share_folder
-from liquid_adapt_ros.tools.adaptation.work import stream_key, work_key
+from liquid_adapt_ros.tools.adaptation.work import stream_key, work_key, work_off
 from liquid_adapt_ros.weights.model_file import ModelFile
 
 MODELS = share_folder() / "models"
@@ -34,3 +39,12 @@ def test_streams_are_recorded_anew_for_another_normalisation_but_not_for_other_w
     assert work_key(models) != figures
     changed(models, "norm", "norm.feature_mean")
     assert stream_key(models) != streams
+
+
+def test_in_a_file_progress_is_a_line_for_every_tenth(tmp_path):
+    written = io.StringIO()
+    pieces = [functools.partial(Path.touch, tmp_path / str(number)) for number in range(25)]
+    work_off({"touch": lambda: pieces}, 1, Console(file=written))
+    lines = [line for line in written.getvalue().splitlines() if line.startswith("touch: ")]
+    assert lines == [f"touch: {done} of 25" for done in (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)]
+    assert len(list(tmp_path.iterdir())) == 25

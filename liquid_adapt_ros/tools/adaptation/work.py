@@ -45,7 +45,8 @@ def _short(parts: Sequence[str]) -> str:
 
 
 def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
-    """Do the pieces of each stage, one stage after the other, with a bar each.
+    """Do the pieces of each stage, one stage after the other, with a bar each; where nobody sees
+    a bar move, as in a file, with a line for every tenth of them.
 
     Raises SystemExit at Ctrl-C.
     """
@@ -59,5 +60,8 @@ def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console
         for name, pieces_of in stages.items():
             pieces = pieces_of()
             task = progress.add_task(name, total=len(pieces))
-            for _ in in_processes(pieces, processes):
+            for done, _ in enumerate(in_processes(pieces, processes), start=1):
                 progress.advance(task)
+                tenths, before = (10 * count // len(pieces) for count in (done, done - 1))
+                if tenths > before and not console.is_terminal:
+                    console.print(f"{name}: {done} of {len(pieces)}")
