@@ -15,8 +15,8 @@ Where labels stop, the readout passes to the anchor and g times that correction.
 What has just been learned can't have been seen to last. But it is no mere object's where it is
 large beside what the anchor usually leaves: with x the mean over the outputs of the square of the
 mixture's correction on the newest labels, over the usual square of what the anchor leaves, the
-part x^4 / (x^4 + c^4) of the mixture stays as it is: nearly nothing of what is as small as an
-object's, nearly all of what is larger.
+part x / (x + c) of the mixture stays as it is. That is Wiener's filter, for a signal that lasts in
+a noise that does not.
 """
 
 from __future__ import annotations
@@ -33,9 +33,6 @@ Array = NDArray[np.float64]
 
 # Sums that are less are of nothing.
 _SOME = 1e-12
-# How sharply what is too large to be an object's is told from what is not; and so many times as
-# large as in between is the largest there is.
-_SHARPNESS, _CERTAIN = 4.0, 1e3
 # What the anchor usually leaves takes so many samples to be known, and then no error counts as
 # larger than so many times the usual one.
 _KNOWN_FROM, _LARGEST = 30.0, 2.0
@@ -84,8 +81,7 @@ class HeldMixture:
     def stays(self) -> float:
         """How much of what the mixture says now is too large to be a mere object's, in [0, 1]."""
         size = float(np.mean(self.newest / np.maximum(self.usual, _SOME)))
-        size = min(size / self._settings.held_doubt, _CERTAIN) ** _SHARPNESS
-        return size / (size + 1.0)
+        return size / (size + self._settings.held_doubt)
 
     @property
     def claims(self) -> Array:

@@ -89,7 +89,7 @@ class ReadoutSettings:
     held_lag: float = 20.0
     held_memory: float = 500.0
     held_prior: float = 100.0
-    held_doubt: float = 0.9
+    held_doubt: float = 1.0
     held_share_per_sample: float = 0.005
 
     def __post_init__(self) -> None:
