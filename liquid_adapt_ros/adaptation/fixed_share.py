@@ -51,7 +51,7 @@ class FixedShare:
         squared_errors: (K, O) mean over new samples. variance: (O,) of what no expert can know:
         losses are log-likelihoods under it. samples: how many independent ones they were, each of
         which counts against an expert by at most loss_max. unseen: how many went by without a
-        label before each of them.
+        label before them.
         """
         kernel.share(
             squared_errors, variance, samples, unseen, loss_max,

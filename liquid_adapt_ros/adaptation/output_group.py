@@ -124,7 +124,8 @@ class OutputGroup:
             samples.target, samples.predicted, independent,
             self.mixture.weights, self.variance, self.quiet, self._usual,
         )  # fmt: skip
-        unseen = float(np.mean(samples.unseen[trust > 0.0, self.outputs[0]]))
+        known = ~np.isnan(samples.target[:, self.outputs[0]])
+        unseen = float(samples.unseen[known, self.outputs[0]].mean())
         steps = max(1, math.ceil(counted - _ROUNDING))
         for step in range(steps):
             self.mixture.learn(
