@@ -5,6 +5,7 @@ from contextlib import suppress
 import numpy as np
 from streams import PARAMS, SPEC, follow, rmse, stream
 
+from liquid_adapt_ros.adaptation.adapted_network import AdaptedNetwork
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.guard import GuardSettings
@@ -74,3 +75,28 @@ def test_shipped_network_with_its_readout_flies_where_the_trained_one_is_worse()
     assert learner.flies == 1 and "choice" in {update.kind for update in updates}
     alone, _ = follow(engine(READOUT_ONLY), made_up)
     assert rmse(said, made_up, 6.0, 12.0) <= 1.01 * rmse(alone, made_up, 6.0, 12.0)
+
+
+def labels_until_learning_flies(made_up, every: int, changes_at: int) -> int:
+    """How many labels of a jump it takes while the shipped weights fly."""
+    learner, labels = engine(READOUT_ONLY), 0
+    for tick, row in enumerate(made_up.features):
+        learner.observe(int(made_up.stamp_ns[tick]), row)
+        if tick == changes_at:
+            learner.resume(flies=0)
+        if tick % every == 0:
+            learner.label(int(made_up.stamp_ns[tick]), made_up.target[tick])
+            labels += tick >= changes_at
+        learner.update()
+        if tick > changes_at and learner.flies:
+            return labels
+    raise AssertionError("the shipped weights fly to the end")
+
+
+def test_of_rare_labels_the_time_between_them_counts_where_learning_is_to_fly(monkeypatch):
+    """At one label a second: one label less than if only the samples' own time did."""
+    made_up = stream(36.0, seed=41, noise=0.1)
+    made_up.target[2000:] += np.float32([2.0, -1.0, 1.5])
+    labels = labels_until_learning_flies(made_up, every=100, changes_at=2000)
+    monkeypatch.setattr(AdaptedNetwork, "unlabelled_s", lambda _, rows, __: np.zeros(len(rows)))
+    assert labels < labels_until_learning_flies(made_up, every=100, changes_at=2000)

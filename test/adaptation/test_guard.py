@@ -132,21 +132,6 @@ def test_what_would_be_said_now_counts_only_where_it_is_better_by_far(ratio, siz
     assert guard.flies == 1  # what spoke against it is forgotten
 
 
-@pytest.mark.parametrize(("passed_s", "labels"), [(1.0, 1), (0.2, 1), (0.05, 3)])
-def test_of_rare_labels_one_suffices_to_foresee(passed_s, labels):
-    """0.2 s of labels decide; the time since the label before counts as well."""
-    guard = LiveGuard(SETTINGS, 1)
-    while guard.flies:
-        guard.learn(np.array([1.0, 4.0]), 0.1)
-    target, ones = np.zeros((1, 2)), np.ones((1, 2))
-    seen = 0
-    while not guard.flies:
-        now = np.stack([ones, 0.1 * ones], axis=1)
-        guard.foresee(target, now, np.ones(2), np.full(1, passed_s))
-        seen += 1
-    assert seen == labels
-
-
 def test_what_was_foreseen_before_something_flew_does_not_count_later():
     guard = LiveGuard(SETTINGS, 1)
     target, ones = np.zeros((5, 2)), np.ones((5, 2))
