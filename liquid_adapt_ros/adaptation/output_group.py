@@ -120,12 +120,12 @@ class OutputGroup:
         less from now on.
         """
         independent = self._independent(samples)
-        trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
-            samples.target, samples.predicted, independent,
-            self.mixture.weights, self.variance, self.quiet, self._usual,
-        )  # fmt: skip
         known = ~np.isnan(samples.target[:, self.outputs[0]])
         unseen = float(samples.unseen[known, self.outputs[0]].mean())
+        trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
+            samples.target, samples.predicted, independent, unseen,
+            self.mixture.weights, self.variance, self.quiet, self._usual,
+        )  # fmt: skip
         steps = max(1, math.ceil(counted - _ROUNDING))
         for step in range(steps):
             self.mixture.learn(

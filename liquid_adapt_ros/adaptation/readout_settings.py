@@ -42,7 +42,7 @@ class ReadoutSettings:
         gate: a sample further off than this many standard deviations of the latest ones counts
             less, with the inverse square of its distance.
         gate_memory: newest labels whose median error says what is usual [independent samples];
-            five labels at least.
+            nine labels at least, or as many as come in 1.4 s, but no fewer than five.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
         persistence_memory: memory of how much of a residual lasts [independent samples].

@@ -10,8 +10,12 @@ namespace {
 
 // Of a normal distribution, by the median of what it deviates.
 constexpr double kMadToSigma = 1.4826;
-// Fewer labels do not say what is usual; and no label counts as less than this.
-constexpr int kGateLabels = 5;
+// How many labels say what is usual. Where one label of ten is an outlier, most of the newest nine
+// are once in a thousand labels, most of the newest five once in a hundred. Where labels are rare,
+// no more than come in this time [independent samples]: a change is to be believed soon.
+constexpr int kFewestLabels = 5, kEnoughLabels = 9;
+constexpr double kLongest = 14.0;
+// No label counts as less than this.
 constexpr double kLeastIndependent = 0.01;
 constexpr double kTiny = 1e-12;
 
@@ -25,9 +29,9 @@ const double* predicted_of(const LabelledSamples& labels, int row) {
 
 }  // namespace
 
-Weighed LabelGate::weigh(const LabelledSamples& labels, const double* weights, double* variance,
-                         double* quiet, std::vector<double>& usual, double* trust,
-                         double* squared_errors) {
+Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const double* weights,
+                         double* variance, double* quiet, std::vector<double>& usual,
+                         double* trust, double* squared_errors) {
   const auto is_known = [&](int i) { return !std::isnan(target_of(labels, i)[columns_[0]]); };
   // What the mixture leaves of each label.
   error_.clear();
@@ -50,8 +54,10 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, const double* weights, d
   if (!known) return {0.0, false};
   // What is usual: the median of the newest ones.
   const double length = std::max(samples / known, kLeastIndependent);
-  const int newest =
-      std::max(kGateLabels, static_cast<int>(std::lrint(settings_.gate_memory / length)));
+  // An odd number: half of an even one is not more than the other half.
+  const int within = static_cast<int>(std::lrint(kLongest / (1.0 + unseen))) | 1;
+  const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
+                              static_cast<int>(std::lrint(settings_.gate_memory / length)));
   usual.insert(usual.end(), error_.begin(), error_.end());
   const std::size_t room = static_cast<std::size_t>(newest) * size();
   if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));

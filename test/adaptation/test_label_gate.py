@@ -46,7 +46,7 @@ class InNumpy:
         self.variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
         self.quiet = np.full(len(GROUP), SETTINGS.noise_floor)
 
-    def weigh(self, target, predicted, independent, weights):
+    def weigh(self, target, predicted, independent, unseen, weights):
         rows = ~np.isnan(target[:, GROUP[0]])
         trust = np.zeros(len(target))
         if not rows.any():
@@ -54,7 +54,8 @@ class InNumpy:
         error = (target[rows][:, None] - predicted[rows])[:, :, GROUP]
         independent = independent[rows]
         off = np.abs(np.einsum("ko,nko->no", weights, error))
-        newest = max(5, round(SETTINGS.gate_memory / max(independent.mean(), 0.01)))
+        enough = min(max(round(14.0 / (1.0 + unseen)) // 2 * 2 + 1, 5), 9)
+        newest = max(enough, round(SETTINGS.gate_memory / max(independent.mean(), 0.01)))
         self.usual = np.concatenate([self.usual, off])[-newest:]
         usual = np.median(self.usual, axis=0)
         bound = SETTINGS.gate * np.maximum(MAD_TO_SIGMA * usual, SETTINGS.noise_floor)
@@ -74,8 +75,9 @@ class InNumpy:
 @given(
     st.integers(0, 10_000),
     st.lists(st.tuples(st.integers(1, 12), st.floats(1e-3, 10.0)), min_size=1, max_size=8),
+    st.floats(0.0, 20.0),
 )
-def test_labels_are_weighed_as_in_numpy(seed, batches):
+def test_labels_are_weighed_as_in_numpy(seed, batches, unseen):
     rng = np.random.default_rng(seed)
     ours, expected = gate(), InNumpy()
     usual = np.empty((0, len(GROUP)))
@@ -85,9 +87,9 @@ def test_labels_are_weighed_as_in_numpy(seed, batches):
         target, predicted, independent = labels(rng, count, scale)
         weights = rng.dirichlet(np.ones(len(SHARES)), len(GROUP)).T.copy()
         trust, squared, counted, jumped, usual = ours.weigh(
-            target, predicted, independent, weights, variance, quiet, usual
+            target, predicted, independent, unseen, weights, variance, quiet, usual
         )
-        wanted = expected.weigh(target, predicted, independent, weights)
+        wanted = expected.weigh(target, predicted, independent, unseen, weights)
         np.testing.assert_allclose(trust, wanted[0], rtol=1e-9)
         assert jumped == wanted[3]
         assert counted == pytest.approx(wanted[2], rel=1e-9)
@@ -135,20 +137,24 @@ def test_expected_labels_count_in_the_solution_and_leave_nothing_behind():
         np.testing.assert_allclose(part, part_before, rtol=1e-12)
 
 
-def test_a_single_outlier_is_not_believed_and_a_changed_world_is():
-    """Of ten labels a second: one that is off by a hundred times the noise counts for nothing;
-    once half of the newest are off like that, all count again."""
+@pytest.mark.parametrize(
+    ("apart_s", "needed"), [(0.1, 5), (0.15, 5), (0.2, 4), (0.3, 3), (1.0, 3)]
+)
+def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed):
+    """One label that is off by a hundred times the noise counts for nothing; once half of the
+    newest nine, or of those of 1.4 s, are off like that, all count again."""
     group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
     one = np.ones((1, 1))
 
     def trust(off: float) -> float:
         predicted = np.zeros((1, len(SHARES), 1))
-        return group.learn(Samples(one, one * off, one * off, predicted, one, 0.0 * one))[0][0]
+        unseen = SETTINGS.unseen(np.full((1, 1), apart_s), one)
+        return group.learn(Samples(one, one * off, one * off, predicted, one, unseen))[0][0]
 
     assert [trust(0.02) for _ in range(20)] == [1.0] * 20
     assert trust(2.0) < 0.01
-    assert [trust(0.02) for _ in range(5)] == [1.0] * 5
-    assert [trust(2.0) > 0.9 for _ in range(5)] == [False, False, True, True, True]
+    assert [trust(0.02) for _ in range(9)] == [1.0] * 9
+    assert [trust(2.0) > 0.9 for _ in range(6)] == [False] * (needed - 1) + [True] * (7 - needed)
 
 
 def test_arrays_that_do_not_fit_are_refused():
@@ -162,7 +168,7 @@ def test_arrays_that_do_not_fit_are_refused():
         gate([])
     with pytest.raises(ValueError, match="quiet has 1 numbers, expected 2"):
         gate().weigh(
-            target, predicted, independent, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
+            target, predicted, independent, 0.0, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
             np.empty((0, 2)),
         )  # fmt: skip
 
