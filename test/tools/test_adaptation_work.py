@@ -1,4 +1,4 @@
-"""What a piece of the suite's work is made anew for, and how its progress is shown."""
+"""What a piece of the suite's work is made anew for, and in which order pieces are done."""
 
 import functools
 import io
@@ -41,10 +41,16 @@ def test_streams_are_recorded_anew_for_another_normalisation_but_not_for_other_w
     assert stream_key(models) != streams
 
 
-def test_in_a_file_progress_is_a_line_for_every_tenth(tmp_path):
+def test_a_stage_finds_what_the_one_before_it_has_made(tmp_path):
     written = io.StringIO()
-    pieces = [functools.partial(Path.touch, tmp_path / str(number)) for number in range(25)]
-    work_off({"touch": lambda: pieces}, 1, Console(file=written))
-    lines = [line for line in written.getvalue().splitlines() if line.startswith("touch: ")]
-    assert lines == [f"touch: {done} of 25" for done in (3, 5, 8, 10, 13, 15, 18, 20, 23, 25)]
-    assert len(list(tmp_path.iterdir())) == 25
+
+    def first():
+        return [functools.partial(Path.touch, tmp_path / str(number)) for number in range(25)]
+
+    def second():
+        return [path.unlink for path in tmp_path.iterdir()]
+
+    work_off({"touch": first, "unlink": second, "none": list}, 1, Console(file=written))
+    assert not list(tmp_path.iterdir())
+    for title in ("touch", "unlink"):
+        assert f"{title}: 25 of 25" in written.getvalue().splitlines()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from liquid_adapt_ros.runtime.policy_model import load_policy
 from liquid_adapt_ros.tools.pretrain.processes import in_processes
 from liquid_adapt_ros.tools.pretrain.stage import source_hash
+from liquid_adapt_ros.tools.progress import progress_bar
 from liquid_adapt_ros.tools.resumable import resumable
 from liquid_adapt_ros.weights.fingerprint import file_sha256, fingerprint
 
@@ -45,23 +45,14 @@ def _short(parts: Sequence[str]) -> str:
 
 
 def work_off(stages: Mapping[str, Callable[[], Pieces]], processes: int, console: Console) -> None:
-    """Do the pieces of each stage, one stage after the other, with a bar each; where nobody sees
-    a bar move, as in a file, with a line for every tenth of them.
+    """Do the pieces of each stage, one stage after the other, with a bar each.
 
     Raises SystemExit at Ctrl-C.
     """
-    columns = (
-        TextColumn("{task.description:18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with resumable(console), Progress(*columns, console=console) as progress:
+    with resumable(console):
         for name, pieces_of in stages.items():
             pieces = pieces_of()
-            task = progress.add_task(name, total=len(pieces))
-            for done, _ in enumerate(in_processes(pieces, processes), start=1):
-                progress.advance(task)
-                tenths, before = (10 * count // len(pieces) for count in (done, done - 1))
-                if tenths > before and not console.is_terminal:
-                    console.print(f"{name}: {done} of {len(pieces)}")
+            with progress_bar(console, name) as update:
+                update(0, len(pieces))
+                for done, _ in enumerate(in_processes(pieces, processes), start=1):
+                    update(done, len(pieces))

@@ -10,29 +10,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from liquid_adapt_ros.share import share_folder
 from liquid_adapt_ros.tools.bench import report
 from liquid_adapt_ros.tools.bench.figure import draw_report
 from liquid_adapt_ros.tools.bench.settings import BenchSettings
-from liquid_adapt_ros.tools.bench.timing import Update
+from liquid_adapt_ros.tools.progress import progress_bar
 
 _EXIT_FAILED = 1
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Update]:
-    """A bar with this title; gives a function of (done, in all)."""
-    columns = (TextColumn("{task.description:20}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,10 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"bench: {error}; `make bench` installs what is needed", file=sys.stderr)
         return _EXIT_FAILED
-    figures = Benchmark(BenchSettings(), options.model, progress_bar).run()
+    console = Console()
+    progress = partial(progress_bar, console)
+    figures = Benchmark(BenchSettings(), options.model, progress).run()
     report.write(figures, options.out)
     draw_report(figures, options.out / "report.png")
-    console = Console()
     for table in report.tables(figures):
         console.print(table.rich())
     console.print(report.machine_line(figures["machine"]))

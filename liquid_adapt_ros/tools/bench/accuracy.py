@@ -10,8 +10,8 @@ from liquid_adapt_ros.lnn.cells import CELLS
 from liquid_adapt_ros.lnn.torch_core import has_kernel
 from liquid_adapt_ros.tools.bench.plain_form import plain_network
 from liquid_adapt_ros.tools.bench.settings import Workload
-from liquid_adapt_ros.tools.bench.timing import Update
 from liquid_adapt_ros.tools.bench.windows import window_gradient
+from liquid_adapt_ros.tools.progress import Update
 
 
 def gradient_errors(workload: Workload, update: Update) -> dict[str, float]:

@@ -19,8 +19,9 @@ from liquid_adapt_ros.tools.bench.machine import runtime_memory
 from liquid_adapt_ros.tools.bench.sequence_task import trainable
 from liquid_adapt_ros.tools.bench.settings import TimingSettings, TrackingSettings, Workload
 from liquid_adapt_ros.tools.bench.steps import plain_step, streaming_step
-from liquid_adapt_ros.tools.bench.timing import Subject, Timing, Update, interleaved
+from liquid_adapt_ros.tools.bench.timing import Subject, Timing, interleaved
 from liquid_adapt_ros.tools.bench.tracking_task import TrackingTask
+from liquid_adapt_ros.tools.progress import Update
 
 DEADLINE_MS = 10.0
 PARAMETERS, PARAMETER_MB = 1_150_000, 2.3

@@ -11,8 +11,9 @@ import numpy as np
 from liquid_adapt_ros.lnn import LiquidNetwork
 from liquid_adapt_ros.tools.bench.settings import GrowthSettings, TimingSettings, Workload
 from liquid_adapt_ros.tools.bench.steps import streaming_step
-from liquid_adapt_ros.tools.bench.timing import Timing, Update, interleaved
+from liquid_adapt_ros.tools.bench.timing import Timing, interleaved
 from liquid_adapt_ros.tools.bench.windows import window_gradient
+from liquid_adapt_ros.tools.progress import Update
 
 STEP, GRADIENT = "step by hidden", "window gradient by hidden"
 BY_WINDOW, BY_BATCH = "window gradient by window", "window gradient by batch"

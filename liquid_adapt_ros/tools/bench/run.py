@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,9 @@ from liquid_adapt_ros.tools.bench.growth import measure_growth
 from liquid_adapt_ros.tools.bench.machine import machine
 from liquid_adapt_ros.tools.bench.sequence_task import compare, our_networks
 from liquid_adapt_ros.tools.bench.settings import BenchSettings
-from liquid_adapt_ros.tools.bench.timing import Subject, Timing, Update, interleaved, ratios
+from liquid_adapt_ros.tools.bench.timing import Subject, Timing, interleaved, ratios
 from liquid_adapt_ros.tools.bench.weather import CHANNELS, SOURCE, hourly_weather
-
-Progress = Callable[[str], AbstractContextManager[Update]]  # opens a bar with this title
+from liquid_adapt_ros.tools.progress import Progress, Update
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from liquid_adapt_ros.lnn import LiquidNetwork, NetworkSpec
 from liquid_adapt_ros.lnn.cells import CELLS
 from liquid_adapt_ros.tools.bench.settings import SequenceSettings
-from liquid_adapt_ros.tools.bench.timing import Update
 from liquid_adapt_ros.tools.bench.windows import outputs_of
+from liquid_adapt_ros.tools.progress import Update
 
 Build = Callable[[int], nn.Module]  # the network for a seed
 

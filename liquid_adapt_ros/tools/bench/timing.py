@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from liquid_adapt_ros.tools.progress import Update
+
 Subject = Callable[[], object]
-Update = Callable[[int, int], None]  # done, in all
 Name = TypeVar("Name", bound=Hashable)
 
 _WARM_UP_CALLS = 3

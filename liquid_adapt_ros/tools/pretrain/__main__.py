@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from liquid_adapt_ros.tools.pretrain.allocator import keep_freed_memory
-from liquid_adapt_ros.tools.pretrain.pipeline import Pipeline, Update
+from liquid_adapt_ros.tools.pretrain.pipeline import Pipeline
 from liquid_adapt_ros.tools.pretrain.settings import Machine, PretrainSettings
+from liquid_adapt_ros.tools.progress import progress_bar
 from liquid_adapt_ros.tools.resumable import resumable
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Update]:
-    """A bar with this title; gives a function of (done, in all, a line of text)."""
-    columns = (
-        TextColumn("{task.description:24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    with Progress(*columns) as progress:
-        task = progress.add_task(title, total=None, text="")
-        yield lambda done, total, text: progress.update(
-            task, completed=done, total=total, text=text
-        )
 
 
 def main() -> None:
@@ -61,15 +35,15 @@ def main() -> None:
     if arguments.encoder and not arguments.encoder.is_file():
         parser.error(f"--encoder {arguments.encoder}: there is no such file")
     keep_freed_memory()
+    console = Console()
     pipeline = Pipeline(
         work=arguments.work,
         models=arguments.models,
         settings=PretrainSettings(seed=arguments.seed),
         machine=Machine(workers=arguments.processes, threads=arguments.processes),
-        progress=progress_bar,
+        progress=partial(progress_bar, console),
         kept_encoder=arguments.encoder,
     )
-    console = Console()
     with resumable(console):
         results = pipeline.run()
     error_m = results["evaluation"]["planner"]["position_rmse_m"]

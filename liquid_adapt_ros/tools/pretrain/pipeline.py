@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -51,12 +49,10 @@ from liquid_adapt_ros.tools.pretrain.train_encoder import train_encoder
 from liquid_adapt_ros.tools.pretrain.train_policy import Episodes, normalised, train_policy
 from liquid_adapt_ros.tools.pretrain.world_prior import world_prior
 from liquid_adapt_ros.tools.pretrain.world_training import without_new_targets
+from liquid_adapt_ros.tools.progress import Progress
 from liquid_adapt_ros.weights.atomic_file import write_atomically
 from liquid_adapt_ros.weights.fingerprint import file_sha256
 from liquid_adapt_ros.weights.model_file import ModelFile
-
-Update = Callable[[int, int, str], None]  # done, in all, a line of text
-Progress = Callable[[str], AbstractContextManager[Update]]  # opens a bar with this title
 
 
 @dataclass(frozen=True)
