@@ -40,7 +40,8 @@ class ReadoutSettings:
         expected_loss_max: most that an expected label counts against an estimate, in
             log-likelihood [1].
         gate: a sample further off than this many standard deviations of the latest ones counts
-            less, with the inverse square of its distance.
+            less, with the inverse square of its distance; unless one of the estimates is off by
+            less than half of that.
         gate_memory: newest labels whose median error says what is usual [independent samples];
             nine labels at least, or as many as come in 1.4 s, but no fewer than five.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then

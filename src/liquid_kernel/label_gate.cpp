@@ -15,6 +15,9 @@ constexpr double kMadToSigma = 1.4826;
 // no more than come in this time [independent samples]: a change is to be believed soon.
 constexpr int kFewestLabels = 5, kEnoughLabels = 9;
 constexpr double kLongest = 14.0;
+// How near an estimate has to be to explain a label, in parts of the gate: outliers are near one of
+// several by chance, and the less often the nearer they have to be.
+constexpr double kExplained = 0.5;
 // No label counts as less than this.
 constexpr double kLeastIndependent = 0.01;
 constexpr double kTiny = 1e-12;
@@ -62,17 +65,19 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
   const std::size_t room = static_cast<std::size_t>(newest) * size();
   if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));
   median(usual);
-  // A label that is further off counts less, with the inverse square.
+  // A label that is further off counts less, with the inverse square; but one that is near what an
+  // estimate says is none that nothing explains: the world has become what it was, say.
   counts_.assign(labels.rows, 0.0);
   double trusted = 0.0;
   const double* error = error_.data();
   for (int i = 0; i < labels.rows; ++i) {
     if (!is_known(i)) continue;
-    double bound = 1.0;
-    for (int o = 0; o < size(); ++o) {
-      const double spread = std::max(kMadToSigma * median_[o], settings_.noise_floor);
-      bound = std::min(bound, settings_.gate * spread / std::max(error[o], kTiny));
-    }
+    const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
+    double bound = nearness(settings_.gate, [&](int o) { return error[o]; });
+    for (int k = 0; k < labels.estimates; ++k, predicted += labels.outputs)
+      bound = std::max(bound, nearness(kExplained * settings_.gate, [&](int o) {
+        return std::abs(target[columns_[o]] - predicted[columns_[o]]);
+      }));
     error += size();
     trust[i] = bound * bound;
     trusted += trust[i];
@@ -108,6 +113,16 @@ double LabelGate::compare(const LabelledSamples& labels, double* counts,
   }
   if (samples > 0.0) mean_squares(labels, counts, squared_errors);
   return samples;
+}
+
+template <class Error>
+double LabelGate::nearness(double gate, const Error& error) const {
+  double bound = 1.0;
+  for (int o = 0; o < size(); ++o) {
+    const double spread = std::max(kMadToSigma * median_[o], settings_.noise_floor);
+    bound = std::min(bound, gate * spread / std::max(error(o), kTiny));
+  }
+  return bound;
 }
 
 // median_ (group) of errors (any, group).

@@ -50,6 +50,10 @@ class LabelGate {
  private:
   int size() const { return static_cast<int>(columns_.size()); }
   void median(const std::vector<double>& usual);
+  // `gate` times the usual error over error(o), of the output o of the group that is furthest off by
+  // that measure; 1 where all are nearer.
+  template <class Error>
+  double nearness(double gate, const Error& error) const;
   void mean_squares(const LabelledSamples& labels, const double* counts,
                     double* squared_errors) const;
 

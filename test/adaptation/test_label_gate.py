@@ -59,7 +59,8 @@ class InNumpy:
         self.usual = np.concatenate([self.usual, off])[-newest:]
         usual = np.median(self.usual, axis=0)
         bound = SETTINGS.gate * np.maximum(MAD_TO_SIGMA * usual, SETTINGS.noise_floor)
-        trust[rows] = np.square(np.minimum(1.0, bound / off)).min(axis=1)
+        explained = (0.5 * bound / np.abs(error)).min(axis=2).max(axis=1)
+        trust[rows] = np.square(np.clip((bound / off).min(axis=1), explained, None).clip(max=1.0))
         squared = np.average(np.square(error), axis=0, weights=trust[rows] * independent)
         samples = independent.sum()
         kept = np.exp(-samples / SETTINGS.variance_memory)
@@ -155,6 +156,22 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed
     assert trust(2.0) < 0.01
     assert [trust(0.02) for _ in range(9)] == [1.0] * 9
     assert [trust(2.0) > 0.9 for _ in range(6)] == [False] * (needed - 1) + [True] * (7 - needed)
+
+
+def test_a_label_that_one_estimate_explains_is_no_outlier():
+    """As where the world becomes what it was, and the anchor right again."""
+    group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
+    one = np.ones((1, 1))
+
+    def trust(target: float) -> float:
+        predicted = np.ones((1, len(SHARES), 1))
+        predicted[:, 0] = 0.0  # the anchor alone is right where the target is 0
+        said = Samples(one, one * target, one * target, predicted, one, 0.0 * one)
+        return group.learn(said)[0][0]
+
+    assert [trust(1.0) for _ in range(20)] == [1.0] * 20
+    assert trust(0.5) < 0.1
+    assert trust(0.0) == 1.0
 
 
 def test_arrays_that_do_not_fit_are_refused():
