@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
@@ -16,10 +18,10 @@ def in_processes(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator
 
     Processes are spawned: a fork of a process with torch's or ONNX Runtime's threads may hang.
     Where a job fails, the ones not begun are given up and its exception is raised. Ctrl-C ends the
-    processes at once, without a word.
+    processes at once, without a word, and so does the end of the one that calls this.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _die_of_interrupts) as pool:
+    with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -29,5 +31,11 @@ def in_processes(jobs: Sequence[Callable[[], Result]], workers: int) -> Iterator
             raise
 
 
-def _die_of_interrupts() -> None:
+def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
