@@ -43,7 +43,8 @@ class ReadoutSettings:
             less, with the inverse square of its distance; unless one of the estimates is off by
             less than half of that.
         gate_memory: newest labels whose median error says what is usual [independent samples];
-            nine labels at least, or as many as come in 1.4 s, but no fewer than five.
+            nine labels at least, or as many as come in the time of 14 such samples, but no fewer
+            than five.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
         persistence_memory: memory of how much of a residual lasts [independent samples].

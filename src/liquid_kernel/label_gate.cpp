@@ -57,7 +57,7 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
   if (!known) return {0.0, false};
   // What is usual: the median of the newest ones.
   const double length = std::max(samples / known, kLeastIndependent);
-  // An odd number: half of an even one is not more than the other half.
+  // An odd number, of which more than half have to be far off.
   const int within = static_cast<int>(std::lrint(kLongest / (1.0 + unseen))) | 1;
   const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
                               static_cast<int>(std::lrint(settings_.gate_memory / length)));
@@ -65,8 +65,8 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
   const std::size_t room = static_cast<std::size_t>(newest) * size();
   if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));
   median(usual);
-  // A label that is further off counts less, with the inverse square; but one that is near what an
-  // estimate says is none that nothing explains: the world has become what it was, say.
+  // A label that is further off counts less, with the inverse square, unless one of the estimates
+  // explains it: the world may have become what it was.
   counts_.assign(labels.rows, 0.0);
   double trusted = 0.0;
   const double* error = error_.data();
@@ -74,7 +74,7 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
     if (!is_known(i)) continue;
     const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
     double bound = nearness(settings_.gate, [&](int o) { return error[o]; });
-    for (int k = 0; k < labels.estimates; ++k, predicted += labels.outputs)
+    for (int k = 0; bound < 1.0 && k < labels.estimates; ++k, predicted += labels.outputs)
       bound = std::max(bound, nearness(kExplained * settings_.gate, [&](int o) {
         return std::abs(target[columns_[o]] - predicted[columns_[o]]);
       }));
