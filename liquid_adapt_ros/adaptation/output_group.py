@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.fixed_share import FixedShare
 from liquid_adapt_ros.adaptation.held_mixture import HeldMixture
+from liquid_adapt_ros.adaptation.prior_strength import PriorStrength
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.ridge_bank import RidgeBank
 from liquid_adapt_ros.compiled import kernel
@@ -65,9 +66,11 @@ class OutputGroup:
         "offset_cross",
         "bank_information",
         "bank_cross",
+        *(f"strength_{name}" for name in PriorStrength.STATE),
         "mixture_weights",
         "variance",
         "quiet",
+        "remembered",
         *(f"held_{name}" for name in HeldMixture.STATE),
     )
 
@@ -82,6 +85,9 @@ class OutputGroup:
         self._features, self._settings, self._shares = features, settings, shares
         self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
         self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
+        self.strength = PriorStrength(
+            settings.memories, settings.priors, settings.loosening, features, len(outputs)
+        )
         self.mixture = FixedShare(shares, len(outputs), settings.share_per_sample)
         self.held = HeldMixture(shares, len(outputs), settings)
         # Weighs labels, and remembers their usual errors in these arrays.
@@ -96,6 +102,7 @@ class OutputGroup:
         )
         self.variance = np.full(len(outputs), settings.noise_floor**2)
         self.quiet = np.full(len(outputs), settings.noise_floor)
+        self.remembered = np.zeros(1)
         self._usual = np.empty((0, len(outputs)))
 
     def state(self, name: str) -> Array:
@@ -108,8 +115,10 @@ class OutputGroup:
         places = [self.outputs.index(output) for output in outputs]
         group = OutputGroup(outputs, self._features, self._settings, self._shares)
         group.offset, group.bank = self.offset.select(places), self.bank.select(places)
+        group.strength = self.strength.select(places)
         group.mixture, group.held = self.mixture.select(places), self.held.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
+        group.remembered = self.remembered.copy()
         group._usual = self._usual[:, places]
         return group
 
@@ -124,7 +133,7 @@ class OutputGroup:
         unseen = float(samples.unseen[known, self.outputs[0]].mean())
         trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
             samples.target, samples.predicted, independent, unseen,
-            self.mixture.weights, self.variance, self.quiet, self._usual,
+            self.mixture.weights, self.variance, self.quiet, self.remembered, self._usual,
         )  # fmt: skip
         steps = max(1, math.ceil(counted - _ROUNDING))
         for step in range(steps):
@@ -136,6 +145,7 @@ class OutputGroup:
         if jumped:
             kept = self._settings.jump_kept
             self.bank.fade(kept)
+            self.strength.fade(kept)
             self.offset.fade(kept)
             self.held.fade(kept)
         ages = np.where(trust > 0.0, independent, 0.0)
@@ -146,6 +156,12 @@ class OutputGroup:
         """Let the estimates know samples that age the past by `ages` and count `counts`, (N,)."""
         self.offset.learn(np.ones((len(phi), 1)), residual, ages, counts)
         self.bank.learn(phi, residual, ages, counts)
+        self.strength.learn(residual, ages, counts)
+
+    def forget(self) -> None:
+        """Let the estimates know nothing any more."""
+        for part in (self.offset, self.bank, self.strength):
+            part.fade(0.0)
 
     def solve(self, prior: Array, expected: Samples | None) -> Solution:
         """Solve for the estimates; prior: S (P, P). Labels that are expected count this time as if
@@ -170,7 +186,9 @@ class OutputGroup:
                 weights = mixture.weights
         return Solution(
             offset=self.offset.corrections(_ONE, *also_offset)[0, 0],
-            whole=self.bank.corrections(prior, *also),
+            whole=self.bank.corrections(
+                prior, *also, strengths=self.strength.given(self.variance)
+            ),
             weights=weights,
         )
 

@@ -210,8 +210,7 @@ class ReadoutAdaptation:
         for group in self._groups:
             first = group.outputs[0]
             rows = known[:, first]
-            group.offset.fade(0.0)
-            group.bank.fade(0.0)
+            group.forget()
             if rows.any():
                 ages = independent[rows, first]
                 counts = ages * trust[rows, first]

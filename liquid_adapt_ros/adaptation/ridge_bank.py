@@ -66,14 +66,18 @@ class RidgeBank:
         phi: Array | None = None,
         residual: Array | None = None,
         counts: Array | None = None,
+        strengths: Array | None = None,
     ) -> Array:
         """D_k as (K, P, O).
 
         prior: S (P, P), symmetric and not negative. phi, residual, counts: N samples that count
-        this time, without being learned; as of `learn`.
+        this time, without being learned; as of `learn`. strengths: (K,) kappa_k this time, None:
+        as given at first.
         """
         jitter = _JITTER * max(float(np.trace(prior)) / len(prior), _JITTER)
-        return _RIDGE.solve(self._sums, self._strengths, prior, jitter, phi, residual, counts)
+        if strengths is None:
+            strengths = self._strengths
+        return _RIDGE.solve(self._sums, strengths, prior, jitter, phi, residual, counts)
 
     def fade(self, kept: float | Array) -> None:
         """Let everything seen so far count only `kept` times as much, (K, 1, 1) or all alike."""

@@ -33,8 +33,8 @@ const double* predicted_of(const LabelledSamples& labels, int row) {
 }  // namespace
 
 Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const double* weights,
-                         double* variance, double* quiet, std::vector<double>& usual,
-                         double* trust, double* squared_errors) {
+                         double* variance, double* quiet, double* remembered,
+                         std::vector<double>& usual, double* trust, double* squared_errors) {
   const auto is_known = [&](int i) { return !std::isnan(target_of(labels, i)[columns_[0]]); };
   // What the mixture leaves of each label.
   error_.clear();
@@ -86,13 +86,15 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
   mean_squares(labels, counts_.data(), squared_errors);
   const double floor = settings_.noise_floor * settings_.noise_floor;
   const double kept = std::exp(-samples / settings_.variance_memory);
+  *remembered = kept * *remembered + samples;
+  const double gain = samples / std::max(*remembered, kTiny);  // the first ones are averaged
   bool jumped = false;
   for (int o = 0; o < size(); ++o) {
     double best = squared_errors[o];
     for (int k = 1; k < labels.estimates; ++k)
       best = std::min(best, squared_errors[k * size() + o]);
     const double fresh = std::min(std::max(best, floor), 4.0 * variance[o]);
-    variance[o] = kept * variance[o] + (1.0 - kept) * fresh;
+    variance[o] += gain * (fresh - variance[o]);
     median_[o] = std::max(median_[o], settings_.noise_floor);
     jumped |= median_[o] > settings_.jump_ratio * quiet[o];  // as no drift makes it grow
   }

@@ -33,13 +33,14 @@ class LabelGate {
 
   // Weighs labels against those before them. unseen: how many independent samples usually go by
   // without a label before one. weights (estimates, group): of the mixture. variance, quiet
-  // (group): of what no estimate can know, and the usual error while nothing jumps. usual: errors
-  // of the newest labels without sign, oldest first, (any, group).
+  // (group): of what no estimate can know, and the usual error while nothing jumps. remembered (1):
+  // how many independent samples the variance is of. usual: errors of the newest labels without
+  // sign, oldest first, (any, group).
   // Written: trust (rows), how much each label counts, 0 where there is none, and the mean squared
   // errors (estimates, group).
   Weighed weigh(const LabelledSamples& labels, double unseen, const double* weights,
-                double* variance, double* quiet, std::vector<double>& usual, double* trust,
-                double* squared_errors);
+                double* variance, double* quiet, double* remembered, std::vector<double>& usual,
+                double* trust, double* squared_errors);
 
   // Mean squared errors (estimates, group) of samples whose labels are all known. counts (rows),
   // written: independent samples each one counts as. Returns how many there are in all.

@@ -123,15 +123,17 @@ class PyLabelGate {
 
   py::tuple weigh(const Array<double>& target, const Array<double>& predicted,
                   const Array<double>& independent, double unseen, const Array<double>& weights,
-                  Array<double>& variance, Array<double>& quiet, const Array<double>& usual) {
+                  Array<double>& variance, Array<double>& quiet, Array<double>& remembered,
+                  const Array<double>& usual) {
     const LabelledSamples labels = samples(target, predicted, independent);
     check_size("usual", usual.size() % outputs_, 0);
     std::vector<double> newest(usual.data(), usual.data() + usual.size());
     Array<double> trust(independent.size()), squared_errors({estimates_, outputs_});
     const Weighed weighed =
         gate_.weigh(labels, unseen, read("weights", weights, estimates_ * outputs_),
-                    write("variance", variance, outputs_), write("quiet", quiet, outputs_), newest,
-                    trust.mutable_data(), squared_errors.mutable_data());
+                    write("variance", variance, outputs_), write("quiet", quiet, outputs_),
+                    write("remembered", remembered, 1), newest, trust.mutable_data(),
+                    squared_errors.mutable_data());
     Array<double> kept({py::ssize_t(newest.size()) / outputs_, outputs_});
     std::copy(newest.begin(), newest.end(), kept.mutable_data());
     return py::make_tuple(trust, squared_errors, weighed.samples, weighed.jumped, kept);
@@ -218,7 +220,8 @@ void bind_readouts(py::module_& module) {
            py::arg("jump_ratio"))
       .def("weigh", &PyLabelGate::weigh, py::arg("target"), py::arg("predicted"),
            py::arg("independent"), py::arg("unseen"), py::arg("weights"),
-           py::arg("variance").noconvert(), py::arg("quiet").noconvert(), py::arg("usual"))
+           py::arg("variance").noconvert(), py::arg("quiet").noconvert(),
+           py::arg("remembered").noconvert(), py::arg("usual"))
       .def("compare", &PyLabelGate::compare, py::arg("target"), py::arg("predicted"),
            py::arg("independent"));
   py::class_<PersistenceSettings>(module, "PersistenceSettings")

@@ -45,6 +45,7 @@ class InNumpy:
         self.usual = np.empty((0, len(GROUP)))
         self.variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
         self.quiet = np.full(len(GROUP), SETTINGS.noise_floor)
+        self.remembered = 0.0
 
     def weigh(self, target, predicted, independent, unseen, weights):
         rows = ~np.isnan(target[:, GROUP[0]])
@@ -66,7 +67,9 @@ class InNumpy:
         kept = np.exp(-samples / SETTINGS.variance_memory)
         fresh = np.maximum(squared.min(axis=0), SETTINGS.noise_floor**2)
         fresh = np.minimum(fresh, 4.0 * self.variance)
-        self.variance = kept * self.variance + (1.0 - kept) * fresh
+        self.remembered = kept * self.remembered + samples
+        gain = samples / self.remembered
+        self.variance = (1.0 - gain) * self.variance + gain * fresh
         usual = np.maximum(usual, SETTINGS.noise_floor)
         jumped = bool((usual > SETTINGS.jump_ratio * self.quiet).any())
         self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
@@ -84,11 +87,12 @@ def test_labels_are_weighed_as_in_numpy(seed, batches, unseen):
     usual = np.empty((0, len(GROUP)))
     variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
     quiet = np.full(len(GROUP), SETTINGS.noise_floor)
+    remembered = np.zeros(1)
     for count, scale in batches:
         target, predicted, independent = labels(rng, count, scale)
         weights = rng.dirichlet(np.ones(len(SHARES)), len(GROUP)).T.copy()
         trust, squared, counted, jumped, usual = ours.weigh(
-            target, predicted, independent, unseen, weights, variance, quiet, usual
+            target, predicted, independent, unseen, weights, variance, quiet, remembered, usual
         )
         wanted = expected.weigh(target, predicted, independent, unseen, weights)
         np.testing.assert_allclose(trust, wanted[0], rtol=1e-9)
@@ -186,7 +190,7 @@ def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="quiet has 1 numbers, expected 2"):
         gate().weigh(
             target, predicted, independent, 0.0, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
-            np.empty((0, 2)),
+            np.zeros(1), np.empty((0, 2)),
         )  # fmt: skip
 
 
