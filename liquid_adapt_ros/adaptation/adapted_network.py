@@ -16,7 +16,11 @@ from liquid_adapt_ros.adaptation.readout_adaptation import (
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split, with_identity
 from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
-from liquid_adapt_ros.adaptation.second_moment import SecondMoment, with_isotropy
+from liquid_adapt_ros.adaptation.second_moment import (
+    SecondMoment,
+    isotropy_after,
+    with_isotropy,
+)
 from liquid_adapt_ros.adaptation.windows import Params
 from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -40,7 +44,8 @@ class AdaptedNetwork:
         params: the tensors.
         settings: how fast the readout follows.
         adapts: whether it does.
-        isotropy: how much of the readout's prior is the same in all directions [1].
+        isotropy: how much of the readout's prior is the same in all directions [1]; more as long
+            as the prior is made of few samples.
         ring: the samples.
         place: which of the ring's networks it is.
         world: how the readout of these tensors differs between worlds; None: not known.
@@ -59,6 +64,8 @@ class AdaptedNetwork:
     ):
         self._settings, self._adapts, self._isotropy = settings, adapts, isotropy
         self._ring, self._place = ring, place
+        # How many independent samples a step of the network is.
+        self._independent_steps = min(spec.step_s / settings.correlation_s, 1.0)
         phi_spec = dataclasses.replace(spec, outputs=spec.head or spec.hidden)
         self.backlog: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
         self.network = dict(params)
@@ -302,7 +309,10 @@ class AdaptedNetwork:
 
     def _prior(self, nominal_moment: NDArray[np.float64] | None) -> NDArray[np.float64]:
         if nominal_moment is None:
-            return with_isotropy(self.observed_moment.mean, self._isotropy)
+            seen = self.observed_moment
+            samples = seen.samples * self._independent_steps
+            isotropy = isotropy_after(samples, len(self.phi), self._isotropy)
+            return with_isotropy(seen.mean, isotropy)
         if self._prior_made_of is None or self._prior_made_of[0] is not nominal_moment:
             prior = with_isotropy(nominal_moment, self._isotropy)
             self._prior_made_of = nominal_moment, prior

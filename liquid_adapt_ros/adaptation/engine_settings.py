@@ -46,7 +46,8 @@ class EngineSettings:
         update_period_s: shortest time between two updates of the readout [s].
         expected_s: how long after its sample a label may be expected; then it isn't coming [s].
         prior_isotropy: how much of the readout's prior is the same in all directions [1]; the
-            rest is the second moment of the features.
+            rest is the second moment of the features. Where there is no nominal set to know that
+            from, more of it is as long as little has been seen.
         readout: the fast time scale; None: off.
         training: the slow time scale; None: off.
         windows: what it trains on.

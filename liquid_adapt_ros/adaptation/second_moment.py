@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+# So many independent samples for each feature say as much as knowing nothing does.
+_FOR_EACH_FEATURE = 4.0
+
 
 class SecondMoment:
     """Mean of the outer products of all rows so far.
@@ -41,3 +44,15 @@ def with_isotropy(moment: NDArray[np.float64], isotropy: float) -> NDArray[np.fl
     """A second moment (P, P) of which a part, in [0, 1], is the same in all directions."""
     level = np.trace(moment) / len(moment)
     return (1.0 - isotropy) * moment + isotropy * level * np.eye(len(moment))
+
+
+def isotropy_after(samples: float, features: int, lasting: float) -> float:
+    """How much of a second moment of so many independent samples is better taken to be the same in
+    all directions, in [0, 1]: all of it at first, `lasting` of it in the end.
+
+    Fewer samples than there are features leave out directions that come later. A mean of what was
+    seen and of what has no direction errs less (Ledoit and Wolf, "A well-conditioned estimator for
+    large-dimensional covariance matrices", Journal of Multivariate Analysis 88, 2004).
+    """
+    seen = samples / (samples + _FOR_EACH_FEATURE * features)
+    return 1.0 - (1.0 - lasting) * seen

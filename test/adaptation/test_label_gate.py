@@ -162,6 +162,18 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed
     assert [trust(2.0) > 0.9 for _ in range(6)] == [False] * (needed - 1) + [True] * (7 - needed)
 
 
+def test_what_is_noise_is_known_after_few_labels_even_where_they_are_rare():
+    """Twenty labels, each a third of an independent sample, of which the anchor leaves 1 or -1: the
+    noise's variance is not the floor any more, of which it is 2500 times as much."""
+    group = OutputGroup([0], 1, SETTINGS, SHARES)
+    one = np.ones((1, 1))
+    for sign in np.resize([1.0, -1.0], 20):
+        predicted = np.zeros((1, len(SHARES), 1))
+        target = sign * one
+        group.learn(Samples(one, target, target, predicted, 0.33 * one, 9.0 * one))
+    assert 0.3 < group.variance[0] <= 1.0
+
+
 def test_a_label_that_one_estimate_explains_is_no_outlier():
     """As where the world becomes what it was, and the anchor right again."""
     group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
