@@ -27,8 +27,8 @@ class ReadoutSettings:
         correlation_s: time over which errors of the network are alike [s].
         offset_memory, offset_prior: memory and prior strength of the offset [independent samples].
         memories, priors: the same of the estimates of the whole readout.
-        loosening: how far residuals beyond the noise loosen these priors: with 0 not at all, with 1
-            as if the readout had to explain all of it.
+        loosening: how far residuals beyond the noise loosen these priors, in [0, 1]; 0: not,
+            1: as if the readout had to explain all of it.
         world_memories, world_priors: the same of the estimates of the world; () for none.
         world_share: what is dealt out to the estimates of the world, together, of the weight dealt
             out anew, where there are any.
@@ -127,8 +127,12 @@ class ReadoutSettings:
         if not self.held_from >= 0.0:
             raise ValueError(f"held_from must be at least 0, got {self.held_from}")
         for name in (
-            "loosening", "world_share", "anchor_share", "share_per_sample", "held_share_per_sample",
-        ):  # fmt: skip
+            "loosening",
+            "world_share",
+            "anchor_share",
+            "share_per_sample",
+            "held_share_per_sample",
+        ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 

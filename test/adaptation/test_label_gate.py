@@ -163,8 +163,8 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed
 
 
 def test_what_is_noise_is_known_after_few_labels_even_where_they_are_rare():
-    """Twenty labels, each a third of an independent sample, of which the anchor leaves 1 or -1: the
-    noise's variance is not the floor any more, of which it is 2500 times as much."""
+    """Twenty labels, each a third of an independent sample, of which the anchor leaves 1 or -1:
+    the noise's variance is not the floor any more, of which it is 2500 times as much."""
     group = OutputGroup([0], 1, SETTINGS, SHARES)
     one = np.ones((1, 1))
     for sign in np.resize([1.0, -1.0], 20):

@@ -31,8 +31,8 @@ def test_the_more_is_seen_the_less_is_taken_to_be_alike_in_all_directions(
 
 
 def test_of_few_samples_no_direction_is_taken_for_one_in_which_nothing_happens():
-    """Twelve features, of which some are larger and alike, eight samples of them: how many times as
-    much as is thought happens in the direction that is underestimated most, in a hundred draws."""
+    """Twelve features, of which some are larger and alike, eight samples of them: how many times
+    as much as is thought happens in the direction that is underestimated most, in 100 draws."""
     rng = np.random.default_rng(0)
     ratios = []
     for _ in range(100):
