@@ -102,7 +102,7 @@ class OutputGroup:
         )
         self.variance = np.full(len(outputs), settings.noise_floor**2)
         self.quiet = np.full(len(outputs), settings.noise_floor)
-        self.remembered = np.zeros(1)
+        self.remembered = np.zeros(1)  # independent samples that the variance is of
         self._usual = np.empty((0, len(outputs)))
 
     def state(self, name: str) -> Array:

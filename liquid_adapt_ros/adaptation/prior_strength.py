@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_TINY = 1e-12
+
 
 class PriorStrength:
     """Strengths of K estimates for O outputs that are labelled together.
@@ -67,7 +69,8 @@ class PriorStrength:
     def given(self, variance: Array) -> Array:
         """Strengths (K,) where the noise's variance is (O,)."""
         noise = self._strengths
-        excess = ((self.squares / variance).mean(axis=1) + noise) / (self.counted + noise)
+        samples = np.maximum(self.counted + noise, _TINY)
+        excess = ((self.squares / variance).mean(axis=1) + noise) / samples
         beyond = self._loosening * np.maximum(excess - 1.0, 0.0) / self._features
         return noise / (1.0 + noise * beyond)
 

@@ -55,6 +55,13 @@ def test_noise_leaves_priors_as_they_are_and_nothing_known_does():
     np.testing.assert_allclose(ours.given(VARIANCE), STRENGTHS, rtol=1e-12)
 
 
+def test_no_prior_stays_none():
+    ours = PriorStrength(MEMORIES, [0.0, 8.0], 0.1, FEATURES, OUTPUTS)
+    np.testing.assert_array_equal(ours.given(VARIANCE), [0.0, 8.0])
+    ours.learn(np.ones((1, OUTPUTS)), np.ones(1), np.ones(1))
+    assert ours.given(VARIANCE)[0] == 0.0
+
+
 def test_with_all_of_it_to_explain_a_strength_is_noise_over_what_is_beyond_it_for_each_feature():
     """The evidence's ratio, in the limit of many samples that are far off."""
     ours = strength(1.0)
