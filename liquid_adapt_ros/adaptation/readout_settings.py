@@ -35,7 +35,8 @@ class ReadoutSettings:
         anchor_share: what is dealt out to the anchor of what is left; the rest is divided equally.
         share_per_sample: part of all weight dealt out anew for each independent sample [1].
         loss_max: most that one sample counts against an estimate, in log-likelihood [1].
-        variance_memory: memory of the noise's variance [independent samples].
+        variance_memory: memory of the noise's variance, of which the first samples are the mean
+            [independent samples].
         noise_floor: smallest standard deviation of the noise, in output units [1].
         expected_noise: how far an expected label may be off, as a standard deviation, in output
             units [1].

@@ -1,7 +1,10 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from streams import PARAMS, SPEC, stream
 
+from liquid_adapt_ros.adaptation.engine import AdaptationEngine
+from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.second_moment import SecondMoment, isotropy_after, with_isotropy
 
 
@@ -46,3 +49,17 @@ def test_of_few_samples_no_direction_is_taken_for_one_in_which_nothing_happens()
         ratios.append(more / as_ever)
     assert np.median(ratios) < 0.4
     assert np.quantile(ratios, 0.95) < 0.7
+
+
+def test_engine_without_a_nominal_set_takes_little_that_was_seen_for_little():
+    """The least of the prior's directions, to their mean: 1 where all are alike, 0.1 at least."""
+    learner = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
+    made_up = stream(40.0, seed=0)
+    least = []
+    for tick, row in enumerate(made_up.features):
+        learner.observe(int(made_up.stamp_ns[tick]), row)
+        if tick in (20, 3999):
+            sizes = np.linalg.eigvalsh(learner.networks[0]._prior(None))
+            least.append(sizes[0] / sizes.mean())
+    assert least[0] > 0.9
+    assert 0.1 <= least[1] < 0.3
