@@ -20,6 +20,8 @@ from liquid_adapt_ros.compiled import kernel
 Array = NDArray[np.float64]
 
 _ONE = np.ones((1, 1))
+# Of so many labels it is known whether they were outliers.
+_REMEMBERED = 100
 # Whole numbers of independent samples come as sums of fractions.
 _ROUNDING = 1e-6
 
@@ -71,6 +73,7 @@ class OutputGroup:
         "variance",
         "quiet",
         "remembered",
+        "outliers",
         *(f"held_{name}" for name in HeldMixture.STATE),
     )
 
@@ -103,6 +106,8 @@ class OutputGroup:
         self.variance = np.full(len(outputs), settings.noise_floor**2)
         self.quiet = np.full(len(outputs), settings.noise_floor)
         self.remembered = np.zeros(1)  # independent samples that the variance is of
+        # How large each of the newest labels was if it was an outlier, else 0; -1: none yet.
+        self.outliers = np.full(_REMEMBERED, -1.0)
         self._usual = np.empty((0, len(outputs)))
 
     def state(self, name: str) -> Array:
@@ -118,7 +123,7 @@ class OutputGroup:
         group.strength = self.strength.select(places)
         group.mixture, group.held = self.mixture.select(places), self.held.select(places)
         group.variance, group.quiet = self.variance[places], self.quiet[places]
-        group.remembered = self.remembered.copy()
+        group.remembered, group.outliers = self.remembered.copy(), self.outliers.copy()
         group._usual = self._usual[:, places]
         return group
 
@@ -132,8 +137,9 @@ class OutputGroup:
         known = ~np.isnan(samples.target[:, self.outputs[0]])
         unseen = float(samples.unseen[known, self.outputs[0]].mean())
         trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
-            samples.target, samples.predicted, independent, unseen,
-            self.mixture.weights, self.variance, self.quiet, self.remembered, self._usual,
+            samples.target, samples.predicted, independent, samples.phi, unseen,
+            self.mixture.weights, self.variance, self.quiet, self.remembered, self.outliers,
+            self._usual,
         )  # fmt: skip
         steps = max(1, math.ceil(counted - _ROUNDING))
         for step in range(steps):

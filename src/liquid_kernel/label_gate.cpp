@@ -18,6 +18,9 @@ constexpr double kLongest = 14.0;
 // How near an estimate has to be to explain a label, in parts of the gate: outliers are near one of
 // several by chance, and the less often the nearer they have to be.
 constexpr double kExplained = 0.5;
+// Labels are rare where so many independent samples usually go by without one: then each is one, and
+// what two of them say is worth more than waiting for the others.
+constexpr double kRare = 0.1;
 // No label counts as less than this.
 constexpr double kLeastIndependent = 0.01;
 constexpr double kTiny = 1e-12;
@@ -32,24 +35,24 @@ const double* predicted_of(const LabelledSamples& labels, int row) {
 
 }  // namespace
 
-Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const double* weights,
-                         double* variance, double* quiet, double* remembered,
+Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int features,
+                         double unseen, const double* weights, double* variance, double* quiet,
+                         double* remembered, double* outliers, int remembered_labels,
                          std::vector<double>& usual, double* trust, double* squared_errors) {
-  const auto is_known = [&](int i) { return !std::isnan(target_of(labels, i)[columns_[0]]); };
   // What the mixture leaves of each label.
-  error_.clear();
+  left_.clear();
   double samples = 0.0;
   int known = 0;
+  std::fill(trust, trust + labels.rows, 0.0);
   for (int i = 0; i < labels.rows; ++i) {
-    trust[i] = 0.0;
-    if (!is_known(i)) continue;
+    if (!is_known(labels, i)) continue;
     const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
     for (int o = 0; o < size(); ++o) {
       double left = 0.0;
       for (int k = 0; k < labels.estimates; ++k)
         left += weights[k * size() + o] *
                 (target[columns_[o]] - predicted[k * labels.outputs + columns_[o]]);
-      error_.push_back(std::abs(left));
+      left_.push_back(left);
     }
     samples += labels.independent[i];
     ++known;
@@ -61,27 +64,15 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, double unseen, const dou
   const int within = static_cast<int>(std::lrint(kLongest / (1.0 + unseen))) | 1;
   const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
                               static_cast<int>(std::lrint(settings_.gate_memory / length)));
-  usual.insert(usual.end(), error_.begin(), error_.end());
-  const std::size_t room = static_cast<std::size_t>(newest) * size();
-  if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));
-  median(usual);
-  // A label that is further off counts less, with the inverse square, unless one of the estimates
-  // explains it: the world may have become what it was.
-  counts_.assign(labels.rows, 0.0);
-  double trusted = 0.0;
-  const double* error = error_.data();
-  for (int i = 0; i < labels.rows; ++i) {
-    if (!is_known(i)) continue;
-    const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
-    double bound = nearness(settings_.gate, [&](int o) { return error[o]; });
-    for (int k = 0; bound < 1.0 && k < labels.estimates; ++k, predicted += labels.outputs)
-      bound = std::max(bound, nearness(kExplained * settings_.gate, [&](int o) {
-        return std::abs(target[columns_[o]] - predicted[columns_[o]]);
-      }));
-    error += size();
-    trust[i] = bound * bound;
-    trusted += trust[i];
-    counts_[i] = trust[i] * labels.independent[i];
+  for (const double left : left_) usual.push_back(std::abs(left));
+  keep_newest(usual, newest);
+  double trusted = trust_labels(labels, trust);
+  if (unseen > kRare) {
+    const int changed = newest_change(labels, phi, features, trust, outliers, remembered_labels);
+    if (changed >= 0) {  // what was usual before the change is no more
+      keep_newest(usual, known - changed + 1);
+      trusted = trust_labels(labels, trust);
+    }
   }
   mean_squares(labels, counts_.data(), squared_errors);
   const double floor = settings_.noise_floor * settings_.noise_floor;
@@ -117,20 +108,67 @@ double LabelGate::compare(const LabelledSamples& labels, double* counts,
   return samples;
 }
 
+bool LabelGate::is_known(const LabelledSamples& labels, int row) const {
+  return !std::isnan(target_of(labels, row)[columns_[0]]);
+}
+
+// trust (rows) and counts_ by how far off labels are. A label that is further off than is usual
+// counts less, with the inverse square, unless one of the estimates explains it: the world may have
+// become what it was. Returns the sum of trust.
+double LabelGate::trust_labels(const LabelledSamples& labels, double* trust) {
+  counts_.assign(labels.rows, 0.0);
+  double trusted = 0.0;
+  const double* left = left_.data();
+  for (int i = 0; i < labels.rows; ++i) {
+    if (!is_known(labels, i)) continue;
+    const double *target = target_of(labels, i), *predicted = predicted_of(labels, i);
+    double bound = nearness(settings_.gate, [&](int o) { return std::abs(left[o]); });
+    for (int k = 0; bound < 1.0 && k < labels.estimates; ++k, predicted += labels.outputs)
+      bound = std::max(bound, nearness(kExplained * settings_.gate, [&](int o) {
+        return std::abs(target[columns_[o]] - predicted[columns_[o]]);
+      }));
+    left += size();
+    trust[i] = bound * bound;
+    trusted += trust[i];
+    counts_[i] = trust[i] * labels.independent[i];
+  }
+  return trusted;
+}
+
+// Which of the known labels is the newest that is off as the one before it; -1: none.
+int LabelGate::newest_change(const LabelledSamples& labels, const double* phi, int features,
+                             const double* trust, double* outliers, int remembered_labels) {
+  for (int o = 0; o < size(); ++o) spread_[o] = spread(o);
+  int known = 0, changed = -1;
+  for (int i = 0; i < labels.rows; ++i) {
+    if (!is_known(labels, i)) continue;
+    if (agreement_.take(left_.data() + static_cast<std::size_t>(known) * size(), spread_.data(),
+                        size(), phi + static_cast<std::size_t>(i) * features, features,
+                        trust[i] < 1.0, outliers, remembered_labels))
+      changed = known;
+    ++known;
+  }
+  return changed;
+}
+
+double LabelGate::spread(int output) const {
+  return std::max(kMadToSigma * median_[output], settings_.noise_floor);
+}
+
 template <class Error>
 double LabelGate::nearness(double gate, const Error& error) const {
   double bound = 1.0;
   for (int o = 0; o < size(); ++o) {
-    const double spread = std::max(kMadToSigma * median_[o], settings_.noise_floor);
-    bound = std::min(bound, gate * spread / std::max(error(o), kTiny));
+    bound = std::min(bound, gate * spread(o) / std::max(error(o), kTiny));
   }
   return bound;
 }
 
-// median_ (group) of errors (any, group).
-void LabelGate::median(const std::vector<double>& usual) {
+// Leaves the newest labels of usual (any, group), and sets median_ (group) to theirs.
+void LabelGate::keep_newest(std::vector<double>& usual, int labels) {
+  const std::size_t room = static_cast<std::size_t>(labels) * columns_.size();
+  if (usual.size() > room) usual.erase(usual.begin(), usual.end() - static_cast<long>(room));
   const std::size_t count = usual.size() / columns_.size();
-  median_.resize(columns_.size());
   sorted_.resize(count);
   for (std::size_t o = 0; o < columns_.size(); ++o) {
     for (std::size_t i = 0; i < count; ++i) sorted_[i] = usual[i * columns_.size() + o];

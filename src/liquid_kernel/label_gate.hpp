@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "agreement.hpp"
+
 namespace liquid {
 
 // Settings by the names that adaptation/readout_settings.py explains.
@@ -29,18 +31,22 @@ class LabelGate {
  public:
   // columns: of the group's outputs.
   LabelGate(std::vector<int> columns, const GateSettings& settings)
-      : columns_(std::move(columns)), settings_(settings) {}
+      : columns_(std::move(columns)),
+        settings_(settings),
+        median_(columns_.size()),
+        spread_(columns_.size()) {}
 
-  // Weighs labels against those before them. unseen: how many independent samples usually go by
-  // without a label before one. weights (estimates, group): of the mixture. variance, quiet
-  // (group): of what no estimate can know, and the usual error while nothing jumps. remembered (1):
-  // how many independent samples the variance is of. usual: errors of the newest labels without
-  // sign, oldest first, (any, group).
+  // Weighs labels against those before them. phi (rows, features). unseen: how many independent
+  // samples usually go by without a label before one. weights (estimates, group): of the mixture.
+  // variance, quiet (group): of what no estimate can know, and the usual error while nothing jumps.
+  // remembered (1): how many independent samples the variance is of. outliers (remembered_labels):
+  // see Agreement. usual: errors of the newest labels without sign, oldest first, (any, group).
   // Written: trust (rows), how much each label counts, 0 where there is none, and the mean squared
   // errors (estimates, group).
-  Weighed weigh(const LabelledSamples& labels, double unseen, const double* weights,
-                double* variance, double* quiet, double* remembered, std::vector<double>& usual,
-                double* trust, double* squared_errors);
+  Weighed weigh(const LabelledSamples& labels, const double* phi, int features, double unseen,
+                const double* weights, double* variance, double* quiet, double* remembered,
+                double* outliers, int remembered_labels, std::vector<double>& usual, double* trust,
+                double* squared_errors);
 
   // Mean squared errors (estimates, group) of samples whose labels are all known. counts (rows),
   // written: independent samples each one counts as. Returns how many there are in all.
@@ -50,7 +56,13 @@ class LabelGate {
 
  private:
   int size() const { return static_cast<int>(columns_.size()); }
-  void median(const std::vector<double>& usual);
+  bool is_known(const LabelledSamples& labels, int row) const;
+  double trust_labels(const LabelledSamples& labels, double* trust);
+  int newest_change(const LabelledSamples& labels, const double* phi, int features,
+                    const double* trust, double* outliers, int remembered_labels);
+  void keep_newest(std::vector<double>& usual, int labels);
+  // The usual error, as a standard deviation.
+  double spread(int output) const;
   // `gate` times the usual error over error(o), of the output o of the group that is furthest off by
   // that measure; 1 where all are nearer.
   template <class Error>
@@ -60,7 +72,10 @@ class LabelGate {
 
   std::vector<int> columns_;
   GateSettings settings_;
-  std::vector<double> error_, median_, counts_, sorted_;
+  Agreement agreement_;
+  // What the mixture leaves of each known label (any, group), and the usual error.
+  std::vector<double> left_, median_;
+  std::vector<double> spread_, counts_, sorted_;
 };
 
 }  // namespace liquid

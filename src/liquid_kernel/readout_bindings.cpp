@@ -122,17 +122,21 @@ class PyLabelGate {
   }
 
   py::tuple weigh(const Array<double>& target, const Array<double>& predicted,
-                  const Array<double>& independent, double unseen, const Array<double>& weights,
-                  Array<double>& variance, Array<double>& quiet, Array<double>& remembered,
-                  const Array<double>& usual) {
+                  const Array<double>& independent, const Array<double>& phi, double unseen,
+                  const Array<double>& weights, Array<double>& variance, Array<double>& quiet,
+                  Array<double>& remembered, Array<double>& outliers, const Array<double>& usual) {
     const LabelledSamples labels = samples(target, predicted, independent);
+    if (phi.ndim() != 2) throw std::invalid_argument("phi must be (rows, features)");
+    if (!outliers.size()) throw std::invalid_argument("outliers must remember a label");
     check_size("usual", usual.size() % outputs_, 0);
     std::vector<double> newest(usual.data(), usual.data() + usual.size());
     Array<double> trust(independent.size()), squared_errors({estimates_, outputs_});
     const Weighed weighed =
-        gate_.weigh(labels, unseen, read("weights", weights, estimates_ * outputs_),
+        gate_.weigh(labels, read("phi", phi, labels.rows * phi.shape(1)), size_of(phi.shape(1)),
+                    unseen, read("weights", weights, estimates_ * outputs_),
                     write("variance", variance, outputs_), write("quiet", quiet, outputs_),
-                    write("remembered", remembered, 1), newest, trust.mutable_data(),
+                    write("remembered", remembered, 1), outliers.mutable_data(),
+                    size_of(outliers.size()), newest, trust.mutable_data(),
                     squared_errors.mutable_data());
     Array<double> kept({py::ssize_t(newest.size()) / outputs_, outputs_});
     std::copy(newest.begin(), newest.end(), kept.mutable_data());
@@ -219,9 +223,9 @@ void bind_readouts(py::module_& module) {
            py::arg("gate_memory"), py::arg("noise_floor"), py::arg("variance_memory"),
            py::arg("jump_ratio"))
       .def("weigh", &PyLabelGate::weigh, py::arg("target"), py::arg("predicted"),
-           py::arg("independent"), py::arg("unseen"), py::arg("weights"),
+           py::arg("independent"), py::arg("phi"), py::arg("unseen"), py::arg("weights"),
            py::arg("variance").noconvert(), py::arg("quiet").noconvert(),
-           py::arg("remembered").noconvert(), py::arg("usual"))
+           py::arg("remembered").noconvert(), py::arg("outliers").noconvert(), py::arg("usual"))
       .def("compare", &PyLabelGate::compare, py::arg("target"), py::arg("predicted"),
            py::arg("independent"));
   py::class_<PersistenceSettings>(module, "PersistenceSettings")

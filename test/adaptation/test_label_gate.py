@@ -38,30 +38,71 @@ def labels(rng: np.random.Generator, count: int, scale: float):
     return target, predicted, rng.uniform(0.01, 1.0, count)
 
 
+class AgreementInNumpy:
+    """Whether labels that are far off are of a world that has changed."""
+
+    def __init__(self, outliers: np.ndarray):
+        self.outliers = outliers
+        self.before: tuple | None = None  # error, phi, far off, agreed
+
+    def take(self, error, spread, phi, is_far) -> bool:
+        agrees = False
+        size = rms(error)
+        if self.before is not None:
+            before, phi_before, was_far, agreed = self.before
+            if is_far and was_far:
+                known = self.outliers[self.outliers >= 0.0]
+                larger = np.sum(known >= 0.5 * min(size, rms(before)))
+                rate = (larger + 1.0) / (len(known) + 10.0)
+                told = before * (phi @ phi_before) / (phi_before @ phi_before)
+                off = np.square((error - told) / spread).sum()
+                each = (np.square(error / spread) + np.square(before / spread)) / 2.0
+                outputs = each.sum() ** 2 / np.square(each).sum()
+                chance = min(np.sqrt(off / each.sum()) ** outputs, 1.0)
+                agrees = bool(rate**2 * chance < 5e-4)
+            outlier = rms(before) if was_far and not agrees and not agreed else 0.0
+            self.outliers = np.append(self.outliers[1:], outlier)
+        self.before = error, phi, is_far, agrees
+        return agrees
+
+
+def rms(error: np.ndarray) -> float:
+    return float(np.sqrt(np.square(error).mean()))
+
+
 class InNumpy:
     """One group's labels, after each other, by the formulas of the documentation."""
 
-    def __init__(self):
+    def __init__(self, outliers: np.ndarray):
+        self.agreement = AgreementInNumpy(outliers)
         self.usual = np.empty((0, len(GROUP)))
         self.variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
         self.quiet = np.full(len(GROUP), SETTINGS.noise_floor)
         self.remembered = 0.0
 
-    def weigh(self, target, predicted, independent, unseen, weights):
+    def weigh(self, target, predicted, independent, phi, unseen, weights):
         rows = ~np.isnan(target[:, GROUP[0]])
         trust = np.zeros(len(target))
         if not rows.any():
             return trust, None, 0.0, False
         error = (target[rows][:, None] - predicted[rows])[:, :, GROUP]
         independent = independent[rows]
-        off = np.abs(np.einsum("ko,nko->no", weights, error))
+        left = np.einsum("ko,nko->no", weights, error)
         enough = min(max(round(14.0 / (1.0 + unseen)) // 2 * 2 + 1, 5), 9)
         newest = max(enough, round(SETTINGS.gate_memory / max(independent.mean(), 0.01)))
-        self.usual = np.concatenate([self.usual, off])[-newest:]
+        self.usual = np.concatenate([self.usual, np.abs(left)])[-newest:]
+        trust[rows] = self.trust(left, error)
+        if unseen > 0.1:
+            spread = self.spread
+            changed = [
+                i
+                for i, (row, of) in enumerate(zip(left, phi[rows], strict=True))
+                if self.agreement.take(row, spread, of, trust[rows][i] < 1.0)
+            ]
+            if changed:
+                self.usual = self.usual[-(len(left) - changed[-1] + 1) :]
+                trust[rows] = self.trust(left, error)
         usual = np.median(self.usual, axis=0)
-        bound = SETTINGS.gate * np.maximum(MAD_TO_SIGMA * usual, SETTINGS.noise_floor)
-        explained = (0.5 * bound / np.abs(error)).min(axis=2).max(axis=1)
-        trust[rows] = np.square(np.clip((bound / off).min(axis=1), explained, None).clip(max=1.0))
         squared = np.average(np.square(error), axis=0, weights=trust[rows] * independent)
         samples = independent.sum()
         kept = np.exp(-samples / SETTINGS.variance_memory)
@@ -75,26 +116,42 @@ class InNumpy:
         self.quiet = usual if jumped else kept * self.quiet + (1.0 - kept) * usual
         return trust, squared, samples * trust[rows].mean(), jumped
 
+    @property
+    def spread(self):
+        return np.maximum(MAD_TO_SIGMA * np.median(self.usual, axis=0), SETTINGS.noise_floor)
+
+    def trust(self, left, error):
+        bound = SETTINGS.gate * self.spread
+        explained = (0.5 * bound / np.abs(error)).min(axis=2).max(axis=1)
+        near = (bound / np.abs(left)).min(axis=1)
+        return np.square(np.clip(near, explained, None).clip(max=1.0))
+
 
 @given(
     st.integers(0, 10_000),
     st.lists(st.tuples(st.integers(1, 12), st.floats(1e-3, 10.0)), min_size=1, max_size=8),
     st.floats(0.0, 20.0),
+    st.integers(0, 20),
 )
-def test_labels_are_weighed_as_in_numpy(seed, batches, unseen):
+def test_labels_are_weighed_as_in_numpy(seed, batches, unseen, remembered_labels):
+    """So few labels are remembered that there are all of them, none and some."""
     rng = np.random.default_rng(seed)
-    ours, expected = gate(), InNumpy()
+    outliers = np.full(20, -1.0)
+    outliers[20 - remembered_labels :] = 0.0
+    ours, expected = gate(), InNumpy(outliers.copy())
     usual = np.empty((0, len(GROUP)))
     variance = np.full(len(GROUP), SETTINGS.noise_floor**2)
     quiet = np.full(len(GROUP), SETTINGS.noise_floor)
     remembered = np.zeros(1)
     for count, scale in batches:
         target, predicted, independent = labels(rng, count, scale)
+        phi = rng.standard_normal((count, FEATURES))
         weights = rng.dirichlet(np.ones(len(SHARES)), len(GROUP)).T.copy()
         trust, squared, counted, jumped, usual = ours.weigh(
-            target, predicted, independent, unseen, weights, variance, quiet, remembered, usual
-        )
-        wanted = expected.weigh(target, predicted, independent, unseen, weights)
+            target, predicted, independent, phi, unseen, weights, variance, quiet, remembered,
+            outliers, usual,
+        )  # fmt: skip
+        wanted = expected.weigh(target, predicted, independent, phi, unseen, weights)
         np.testing.assert_allclose(trust, wanted[0], rtol=1e-9)
         assert jumped == wanted[3]
         assert counted == pytest.approx(wanted[2], rel=1e-9)
@@ -103,6 +160,7 @@ def test_labels_are_weighed_as_in_numpy(seed, batches, unseen):
         np.testing.assert_allclose(usual, expected.usual, rtol=1e-9)
         np.testing.assert_allclose(variance, expected.variance, rtol=1e-9)
         np.testing.assert_allclose(quiet, expected.quiet, rtol=1e-9)
+        np.testing.assert_allclose(outliers, expected.agreement.outliers, rtol=1e-9)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 12))
@@ -142,24 +200,71 @@ def test_expected_labels_count_in_the_solution_and_leave_nothing_behind():
         np.testing.assert_allclose(part, part_before, rtol=1e-12)
 
 
+class OneOutput:
+    """Labels of one output that come so far apart [s], with nothing learned from them."""
+
+    def __init__(self, apart_s: float):
+        self.group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
+        self.unseen = SETTINGS.unseen(np.full((1, 1), apart_s), np.ones((1, 1)))
+
+    def trust(self, off: float, phi: float = 1.0) -> float:
+        """How much a label counts that is so far off."""
+        one = np.ones((1, 1))
+        predicted = np.zeros((1, len(SHARES), 1))
+        said = Samples(phi * one, one * off, one * off, predicted, one, self.unseen)
+        return self.group.learn(said)[0][0]
+
+
 @pytest.mark.parametrize(
     ("apart_s", "needed"), [(0.1, 5), (0.15, 5), (0.2, 4), (0.3, 3), (1.0, 3)]
 )
 def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed):
     """One label that is off by a hundred times the noise counts for nothing; once half of the
-    newest nine, or of those of 1.4 s, are off like that, all count again."""
-    group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
-    one = np.ones((1, 1))
+    newest nine, or of those of 1.4 s, are off like that, all count again, however they differ."""
+    labels = OneOutput(apart_s)
+    assert [labels.trust(0.02) for _ in range(20)] == [1.0] * 20
+    assert labels.trust(2.0) < 0.01
+    assert [labels.trust(0.02) for _ in range(9)] == [1.0] * 9
+    trust = [labels.trust(off) > 0.9 for off in (2.0, -2.0, 2.0, -2.0, 2.0, -2.0)]
+    assert trust == [False] * (needed - 1) + [True] * (7 - needed)
 
-    def trust(off: float) -> float:
-        predicted = np.zeros((1, len(SHARES), 1))
-        unseen = SETTINGS.unseen(np.full((1, 1), apart_s), one)
-        return group.learn(Samples(one, one * off, one * off, predicted, one, unseen))[0][0]
 
-    assert [trust(0.02) for _ in range(20)] == [1.0] * 20
-    assert trust(2.0) < 0.01
-    assert [trust(0.02) for _ in range(9)] == [1.0] * 9
-    assert [trust(2.0) > 0.9 for _ in range(6)] == [False] * (needed - 1) + [True] * (7 - needed)
+@pytest.mark.parametrize(("apart_s", "needed"), [(0.1, 5), (0.15, 2), (0.2, 2), (1.0, 2)])
+def test_where_labels_are_rare_two_that_agree_are_believed(apart_s, needed):
+    """The second is off by what a correction of the first says of its features, give or take a
+    tenth; and so are those after it."""
+    labels = OneOutput(apart_s)
+    assert [labels.trust(0.02) for _ in range(30)] == [1.0] * 30
+    trust = [
+        labels.trust(2.0 * phi * (1.0 + give), phi) > 0.9
+        for phi, give in ((1.0, 0.0), (-2.0, 0.1), (0.5, -0.1), (1.5, 0.1), (-1.0, 0.0))
+    ]
+    assert trust == [False] * (needed - 1) + [True] * (6 - needed)
+
+
+def test_where_outliers_have_been_many_two_that_agree_are_not_believed():
+    """One label of eight has been an outlier: two in a row that are off alike are two more. Two
+    that are off ten times as far are a change: none was like that."""
+    labels = OneOutput(0.2)
+    for _ in range(12):
+        assert [labels.trust(0.02) for _ in range(7)] == [1.0] * 7
+        assert labels.trust(2.0) < 0.01
+    assert labels.trust(2.1) < 0.01
+    assert [labels.trust(0.02) for _ in range(7)] == [1.0] * 7
+    assert [labels.trust(20.0) < 0.01, labels.trust(21.0) > 0.9] == [True, True]
+
+
+def test_a_world_that_is_what_it_was_is_believed_at_once_after_two_that_agreed():
+    """As where the two were outliers after all: what fits the anchor counts in full, and the next
+    outlier for nothing. Only that one is known as such."""
+    labels = OneOutput(0.2)
+    assert [labels.trust(0.02) for _ in range(30)] == [1.0] * 30
+    assert [labels.trust(2.0) > 0.9, labels.trust(2.0) > 0.9] == [False, True]
+    assert [labels.trust(0.02) for _ in range(5)] == [1.0] * 5
+    assert labels.trust(3.0) < 0.01
+    assert labels.trust(0.02) == 1.0
+    outliers = labels.group.outliers
+    assert outliers[outliers > 0.0].tolist() == [3.0]
 
 
 def test_what_is_noise_is_known_after_few_labels_even_where_they_are_rare():
@@ -201,8 +306,13 @@ def test_arrays_that_do_not_fit_are_refused():
         gate([])
     with pytest.raises(ValueError, match="quiet has 1 numbers, expected 2"):
         gate().weigh(
-            target, predicted, independent, 0.0, np.ones((len(SHARES), 2)), np.ones(2), np.ones(1),
-            np.zeros(1), np.empty((0, 2)),
+            target, predicted, independent, np.ones((3, 1)), 0.0, np.ones((len(SHARES), 2)),
+            np.ones(2), np.ones(1), np.zeros(1), np.zeros(1), np.empty((0, 2)),
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="outliers must remember a label"):
+        gate().weigh(
+            target, predicted, independent, np.ones((3, 1)), 0.0, np.ones((len(SHARES), 2)),
+            np.ones(2), np.ones(2), np.zeros(1), np.empty(0), np.empty((0, 2)),
         )  # fmt: skip
 
 
