@@ -9,7 +9,7 @@ namespace liquid {
 namespace {
 
 // Less likely than this, two labels are no outliers.
-constexpr double kUnlikely = 5e-4;
+constexpr double kUnlikely = 2e-4;
 // Before there are labels one in so many is taken for an outlier.
 constexpr double kOneIn = 10.0;
 // Outliers count as of the same size from this part of it on.

@@ -59,7 +59,7 @@ class AgreementInNumpy:
                 each = (np.square(error / spread) + np.square(before / spread)) / 2.0
                 outputs = each.sum() ** 2 / np.square(each).sum()
                 chance = min(np.sqrt(off / each.sum()) ** outputs, 1.0)
-                agrees = bool(rate**2 * chance < 5e-4)
+                agrees = bool(rate**2 * chance < 2e-4)
             outlier = rms(before) if was_far and not agrees and not agreed else 0.0
             self.outliers = np.append(self.outliers[1:], outlier)
         self.before = error, phi, is_far, agrees
