@@ -171,7 +171,7 @@ class AdaptedNetwork:
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
                 independent=self._independent(rows),
-                unseen=self._unseen_before(rows),
+                apart=self._apart(rows),
             )
         )
 
@@ -188,8 +188,8 @@ class AdaptedNetwork:
     ) -> NDArray[np.float64]:
         """The time without labels that usually lies before each of those, (N,) [s]: 0 unless they
         are farther apart than errors are alike."""
-        unseen = self._unseen_before(rows).max(axis=1, where=labelled, initial=0.0)
-        return self._settings.correlation_s * unseen
+        apart = self._apart(rows).max(axis=1, where=labelled, initial=0.0)
+        return self._settings.correlation_s * np.maximum(apart - 1.0, 0.0)
 
     def now(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What comes of all estimates, and what each of them says, (N, 1 + estimates, O), of the
@@ -271,9 +271,9 @@ class AdaptedNetwork:
         """How many independent samples the labels of the ring's rows are, (N, O)."""
         return self._settings.independent(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
-    def _unseen_before(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How many independent samples without a label usually lie before those, (N, O)."""
-        return self._settings.unseen(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
+    def _apart(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How many independent samples those usually are from the label before, (N, O)."""
+        return self._settings.apart(self._ring.dt_s[rows, None], self._ring.stands_for[rows])
 
     def _elapsed_s(self) -> tuple[float, float]:
         """Time of stream since this was asked for last, and as much of it as had samples of which

@@ -31,7 +31,7 @@ class Samples(NamedTuple):
 
     phi: (N, P). target, residual (what the anchor leaves of it): (N, O), NaN where not known.
     predicted: (N, estimates, O) before any of these labels was known. independent: (N, O) how many
-    independent samples each one is; unseen: how many without a label usually lie before it.
+    independent samples each one is; apart: how many it usually is from the label before.
     """
 
     phi: Array
@@ -39,7 +39,7 @@ class Samples(NamedTuple):
     residual: Array
     predicted: Array
     independent: Array
-    unseen: Array
+    apart: Array
 
 
 class Solution(NamedTuple):
@@ -135,9 +135,10 @@ class OutputGroup:
         """
         independent = self._independent(samples)
         known = ~np.isnan(samples.target[:, self.outputs[0]])
-        unseen = float(samples.unseen[known, self.outputs[0]].mean())
+        apart = float(samples.apart[known, self.outputs[0]].mean())
+        unseen = max(apart - 1.0, 0.0)
         trust, squared_errors, counted, jumped, self._usual = self._gate.weigh(
-            samples.target, samples.predicted, independent, samples.phi, unseen,
+            samples.target, samples.predicted, independent, samples.phi, apart,
             self.mixture.weights, self.variance, self.quiet, self.remembered, self.outliers,
             self._usual,
         )  # fmt: skip

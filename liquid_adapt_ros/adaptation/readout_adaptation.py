@@ -43,7 +43,7 @@ class Labels(NamedTuple):
     predicted: (N, estimates, O) as `predict` said before any of these labels was known. mixed,
     carried: (N, O) what the mixture said when the samples were observed, and what could have been
     carried over then; NaN where it is not known any more. independent: (N, O) how many
-    independent samples each one is; unseen: how many without a label usually lie before it.
+    independent samples each one is; apart: how many it usually is from the label before.
     """
 
     stamp_s: Array
@@ -53,7 +53,7 @@ class Labels(NamedTuple):
     mixed: Array
     carried: Array
     independent: Array
-    unseen: Array
+    apart: Array
 
 
 class ExpectedLabels(NamedTuple):
@@ -153,7 +153,7 @@ class ReadoutAdaptation:
         kept = np.ones(target.shape[1])
         self._split_groups(known)
         residual = target - phi @ self._anchor.T
-        samples = Samples(phi, target, residual, labels.predicted, independent, labels.unseen)
+        samples = Samples(phi, target, residual, labels.predicted, independent, labels.apart)
         labelled = known.any(axis=0)
         for group in self._groups:
             outputs = group.outputs
@@ -234,7 +234,7 @@ class ReadoutAdaptation:
             residual = expected.target - expected.phi @ self._anchor.T
             samples = Samples(
                 expected.phi, expected.target, residual, expected.predicted, expected.independent,
-                unseen=np.zeros(residual.shape),
+                apart=np.zeros(residual.shape),
             )  # fmt: skip
         corrections = np.zeros(self._readouts.shape)
         weights = np.empty(corrections.shape[:2])

@@ -47,7 +47,7 @@ class ReadoutSettings:
             less than half of that.
         gate_memory: newest labels whose median error says what is usual [independent samples];
             nine labels at least, or as many as come in the time of 14 such samples, but no fewer
-            than five. Of labels farther apart than `correlation_s`, two that are off alike suffice
+            than five. Of labels that are 0.8 of one apart or more, two that are off alike suffice
             for a change where outliers of that size are not frequent.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
@@ -155,7 +155,7 @@ class ReadoutSettings:
         alone = np.clip(self.correlation_s / dt_s, 1.0, stands_for)  # of so many that are alike
         return np.minimum(dt_s / self.correlation_s, 1.0) * (1.0 + _ALONE * (alone - 1.0))
 
-    def unseen(self, dt_s: Array, stands_for: Array) -> Array:
-        """How many independent samples without a label usually lie before each of some labels;
+    def apart(self, dt_s: Array, stands_for: Array) -> Array:
+        """How far each of some labels usually is from the one before it [independent samples];
         arguments as of `independent`."""
-        return np.maximum(dt_s * stands_for / self.correlation_s - 1.0, 0.0)
+        return dt_s * stands_for / self.correlation_s

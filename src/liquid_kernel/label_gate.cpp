@@ -18,9 +18,8 @@ constexpr double kLongest = 14.0;
 // How near an estimate has to be to explain a label, in parts of the gate: outliers are near one of
 // several by chance, and the less often the nearer they have to be.
 constexpr double kExplained = 0.5;
-// Labels are rare where so many independent samples usually go by without one: then each is one, and
-// what two of them say is worth more than waiting for the others.
-constexpr double kRare = 0.1;
+// Labels that are so far apart [independent samples] are rare: each says something of its own.
+constexpr double kRare = 0.8;
 // No label counts as less than this.
 constexpr double kLeastIndependent = 0.01;
 constexpr double kTiny = 1e-12;
@@ -36,7 +35,7 @@ const double* predicted_of(const LabelledSamples& labels, int row) {
 }  // namespace
 
 Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int features,
-                         double unseen, const double* weights, double* variance, double* quiet,
+                         double apart, const double* weights, double* variance, double* quiet,
                          double* remembered, double* outliers, int remembered_labels,
                          std::vector<double>& usual, double* trust, double* squared_errors) {
   // What the mixture leaves of each label.
@@ -61,13 +60,13 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int f
   // What is usual: the median of the newest ones.
   const double length = std::max(samples / known, kLeastIndependent);
   // An odd number, of which more than half have to be far off.
-  const int within = static_cast<int>(std::lrint(kLongest / (1.0 + unseen))) | 1;
+  const int within = static_cast<int>(std::lrint(kLongest / std::max(apart, 1.0))) | 1;
   const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
                               static_cast<int>(std::lrint(settings_.gate_memory / length)));
   for (const double left : left_) usual.push_back(std::abs(left));
   keep_newest(usual, newest);
   double trusted = trust_labels(labels, trust);
-  if (unseen > kRare) {
+  if (apart > kRare) {
     const int changed = newest_change(labels, phi, features, trust, outliers, remembered_labels);
     if (changed >= 0) {  // what was usual before the change is no more
       keep_newest(usual, known - changed + 1);

@@ -36,14 +36,14 @@ class LabelGate {
         median_(columns_.size()),
         spread_(columns_.size()) {}
 
-  // Weighs labels against those before them. phi (rows, features). unseen: how many independent
-  // samples usually go by without a label before one. weights (estimates, group): of the mixture.
+  // Weighs labels against those before them. phi (rows, features). apart: how many independent
+  // samples a label usually is from the one before. weights (estimates, group): of the mixture.
   // variance, quiet (group): of what no estimate can know, and the usual error while nothing jumps.
   // remembered (1): how many independent samples the variance is of. outliers (remembered_labels):
   // see Agreement. usual: errors of the newest labels without sign, oldest first, (any, group).
   // Written: trust (rows), how much each label counts, 0 where there is none, and the mean squared
   // errors (estimates, group).
-  Weighed weigh(const LabelledSamples& labels, const double* phi, int features, double unseen,
+  Weighed weigh(const LabelledSamples& labels, const double* phi, int features, double apart,
                 const double* weights, double* variance, double* quiet, double* remembered,
                 double* outliers, int remembered_labels, std::vector<double>& usual, double* trust,
                 double* squared_errors);

@@ -122,7 +122,7 @@ class PyLabelGate {
   }
 
   py::tuple weigh(const Array<double>& target, const Array<double>& predicted,
-                  const Array<double>& independent, const Array<double>& phi, double unseen,
+                  const Array<double>& independent, const Array<double>& phi, double apart,
                   const Array<double>& weights, Array<double>& variance, Array<double>& quiet,
                   Array<double>& remembered, Array<double>& outliers, const Array<double>& usual) {
     const LabelledSamples labels = samples(target, predicted, independent);
@@ -133,7 +133,7 @@ class PyLabelGate {
     Array<double> trust(independent.size()), squared_errors({estimates_, outputs_});
     const Weighed weighed =
         gate_.weigh(labels, read("phi", phi, labels.rows * phi.shape(1)), size_of(phi.shape(1)),
-                    unseen, read("weights", weights, estimates_ * outputs_),
+                    apart, read("weights", weights, estimates_ * outputs_),
                     write("variance", variance, outputs_), write("quiet", quiet, outputs_),
                     write("remembered", remembered, 1), outliers.mutable_data(),
                     size_of(outliers.size()), newest, trust.mutable_data(),
@@ -223,7 +223,7 @@ void bind_readouts(py::module_& module) {
            py::arg("gate_memory"), py::arg("noise_floor"), py::arg("variance_memory"),
            py::arg("jump_ratio"))
       .def("weigh", &PyLabelGate::weigh, py::arg("target"), py::arg("predicted"),
-           py::arg("independent"), py::arg("phi"), py::arg("unseen"), py::arg("weights"),
+           py::arg("independent"), py::arg("phi"), py::arg("apart"), py::arg("weights"),
            py::arg("variance").noconvert(), py::arg("quiet").noconvert(),
            py::arg("remembered").noconvert(), py::arg("outliers").noconvert(), py::arg("usual"))
       .def("compare", &PyLabelGate::compare, py::arg("target"), py::arg("predicted"),

@@ -80,7 +80,7 @@ class InNumpy:
         self.quiet = np.full(len(GROUP), SETTINGS.noise_floor)
         self.remembered = 0.0
 
-    def weigh(self, target, predicted, independent, phi, unseen, weights):
+    def weigh(self, target, predicted, independent, phi, apart, weights):
         rows = ~np.isnan(target[:, GROUP[0]])
         trust = np.zeros(len(target))
         if not rows.any():
@@ -88,11 +88,11 @@ class InNumpy:
         error = (target[rows][:, None] - predicted[rows])[:, :, GROUP]
         independent = independent[rows]
         left = np.einsum("ko,nko->no", weights, error)
-        enough = min(max(round(14.0 / (1.0 + unseen)) // 2 * 2 + 1, 5), 9)
+        enough = min(max(round(14.0 / max(apart, 1.0)) // 2 * 2 + 1, 5), 9)
         newest = max(enough, round(SETTINGS.gate_memory / max(independent.mean(), 0.01)))
         self.usual = np.concatenate([self.usual, np.abs(left)])[-newest:]
         trust[rows] = self.trust(left, error)
-        if unseen > 0.1:
+        if apart > 0.8:
             spread = self.spread
             changed = [
                 i
@@ -133,7 +133,7 @@ class InNumpy:
     st.floats(0.0, 20.0),
     st.integers(0, 20),
 )
-def test_labels_are_weighed_as_in_numpy(seed, batches, unseen, remembered_labels):
+def test_labels_are_weighed_as_in_numpy(seed, batches, apart, remembered_labels):
     """So few labels are remembered that there are all of them, none and some."""
     rng = np.random.default_rng(seed)
     outliers = np.full(20, -1.0)
@@ -148,10 +148,10 @@ def test_labels_are_weighed_as_in_numpy(seed, batches, unseen, remembered_labels
         phi = rng.standard_normal((count, FEATURES))
         weights = rng.dirichlet(np.ones(len(SHARES)), len(GROUP)).T.copy()
         trust, squared, counted, jumped, usual = ours.weigh(
-            target, predicted, independent, phi, unseen, weights, variance, quiet, remembered,
+            target, predicted, independent, phi, apart, weights, variance, quiet, remembered,
             outliers, usual,
         )  # fmt: skip
-        wanted = expected.weigh(target, predicted, independent, phi, unseen, weights)
+        wanted = expected.weigh(target, predicted, independent, phi, apart, weights)
         np.testing.assert_allclose(trust, wanted[0], rtol=1e-9)
         assert jumped == wanted[3]
         assert counted == pytest.approx(wanted[2], rel=1e-9)
@@ -205,13 +205,13 @@ class OneOutput:
 
     def __init__(self, apart_s: float):
         self.group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
-        self.unseen = SETTINGS.unseen(np.full((1, 1), apart_s), np.ones((1, 1)))
+        self.apart = SETTINGS.apart(np.full((1, 1), apart_s), np.ones((1, 1)))
 
     def trust(self, off: float, phi: float = 1.0) -> float:
         """How much a label counts that is so far off."""
         one = np.ones((1, 1))
         predicted = np.zeros((1, len(SHARES), 1))
-        said = Samples(phi * one, one * off, one * off, predicted, one, self.unseen)
+        said = Samples(phi * one, one * off, one * off, predicted, one, self.apart)
         return self.group.learn(said)[0][0]
 
 
@@ -229,7 +229,9 @@ def test_a_single_outlier_is_not_believed_and_a_changed_world_is(apart_s, needed
     assert trust == [False] * (needed - 1) + [True] * (7 - needed)
 
 
-@pytest.mark.parametrize(("apart_s", "needed"), [(0.1, 5), (0.15, 2), (0.2, 2), (1.0, 2)])
+@pytest.mark.parametrize(
+    ("apart_s", "needed"), [(0.05, 5), (0.1, 2), (0.15, 2), (0.2, 2), (1.0, 2)]
+)
 def test_where_labels_are_rare_two_that_agree_are_believed(apart_s, needed):
     """The second is off by what a correction of the first says of its features, give or take a
     tenth; and so are those after it."""

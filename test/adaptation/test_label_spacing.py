@@ -78,10 +78,10 @@ def test_a_label_alone_counts_more_than_among_others_and_never_more_than_one():
     assert settings.independent(np.array([0.1, 0.5]), 9.0) == pytest.approx([1.0, 1.0])
 
 
-def test_time_without_labels_is_what_lies_farther_apart_than_errors_are_alike():
+def test_labels_are_apart_by_all_samples_that_they_stand_for():
     settings = ReadoutSettings(correlation_s=0.1)
-    unseen = settings.unseen(0.01, np.array([1.0, 5.0, 10.0, 20.0, 100.0]))
-    np.testing.assert_allclose(unseen, [0.0, 0.0, 0.0, 1.0, 9.0], atol=1e-12)
+    apart = settings.apart(0.01, np.array([1.0, 5.0, 10.0, 20.0, 100.0]))
+    np.testing.assert_allclose(apart, [0.1, 0.5, 1.0, 2.0, 10.0], atol=1e-12)
 
 
 def test_ten_labels_a_second_are_followed_within_seconds():
