@@ -35,9 +35,8 @@ const double* predicted_of(const LabelledSamples& labels, int row) {
 }  // namespace
 
 Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int features,
-                         double apart, const double* weights, double* variance, double* quiet,
-                         double* remembered, double* outliers, int remembered_labels,
-                         std::vector<double>& usual, double* trust, double* squared_errors) {
+                         double apart, const double* weights, const LabelHistory& history,
+                         double* trust, double* squared_errors) {
   // What the mixture leaves of each label.
   left_.clear();
   double samples = 0.0;
@@ -63,33 +62,33 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int f
   const int within = static_cast<int>(std::lrint(kLongest / std::max(apart, 1.0))) | 1;
   const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
                               static_cast<int>(std::lrint(settings_.gate_memory / length)));
-  for (const double left : left_) usual.push_back(std::abs(left));
-  keep_newest(usual, newest);
+  for (const double left : left_) history.usual.push_back(std::abs(left));
+  keep_newest(history.usual, newest);
   double trusted = trust_labels(labels, trust);
   if (apart > kRare) {
-    const int changed = newest_change(labels, phi, features, trust, outliers, remembered_labels);
+    const int changed = newest_change(labels, phi, features, history, trust);
     if (changed >= 0) {  // what was usual before the change is no more
-      keep_newest(usual, known - changed + 1);
+      keep_newest(history.usual, known - changed + 1);
       trusted = trust_labels(labels, trust);
     }
   }
   mean_squares(labels, counts_.data(), squared_errors);
   const double floor = settings_.noise_floor * settings_.noise_floor;
   const double kept = std::exp(-samples / settings_.variance_memory);
-  *remembered = kept * *remembered + samples;
-  const double gain = samples / std::max(*remembered, kTiny);  // the first ones are averaged
+  *history.remembered = kept * *history.remembered + samples;
+  const double gain = samples / std::max(*history.remembered, kTiny);  // the first are averaged
   bool jumped = false;
   for (int o = 0; o < size(); ++o) {
     double best = squared_errors[o];
     for (int k = 1; k < labels.estimates; ++k)
       best = std::min(best, squared_errors[k * size() + o]);
-    const double fresh = std::min(std::max(best, floor), 4.0 * variance[o]);
-    variance[o] += gain * (fresh - variance[o]);
+    const double fresh = std::min(std::max(best, floor), 4.0 * history.variance[o]);
+    history.variance[o] += gain * (fresh - history.variance[o]);
     median_[o] = std::max(median_[o], settings_.noise_floor);
-    jumped |= median_[o] > settings_.jump_ratio * quiet[o];  // as no drift makes it grow
+    jumped |= median_[o] > settings_.jump_ratio * history.quiet[o];  // as no drift makes it grow
   }
   for (int o = 0; o < size(); ++o)
-    quiet[o] = jumped ? median_[o] : kept * quiet[o] + (1.0 - kept) * median_[o];
+    history.quiet[o] = jumped ? median_[o] : kept * history.quiet[o] + (1.0 - kept) * median_[o];
   return {samples * trusted / known, jumped};
 }
 
@@ -136,14 +135,14 @@ double LabelGate::trust_labels(const LabelledSamples& labels, double* trust) {
 
 // Which of the known labels is the newest that is off as the one before it; -1: none.
 int LabelGate::newest_change(const LabelledSamples& labels, const double* phi, int features,
-                             const double* trust, double* outliers, int remembered_labels) {
+                             const LabelHistory& history, const double* trust) {
   for (int o = 0; o < size(); ++o) spread_[o] = spread(o);
   int known = 0, changed = -1;
   for (int i = 0; i < labels.rows; ++i) {
     if (!is_known(labels, i)) continue;
     if (agreement_.take(left_.data() + static_cast<std::size_t>(known) * size(), spread_.data(),
                         size(), phi + static_cast<std::size_t>(i) * features, features,
-                        trust[i] < 1.0, outliers, remembered_labels))
+                        trust[i] < 1.0, history.outliers, history.outlier_labels))
       changed = known;
     ++known;
   }
@@ -157,9 +156,8 @@ double LabelGate::spread(int output) const {
 template <class Error>
 double LabelGate::nearness(double gate, const Error& error) const {
   double bound = 1.0;
-  for (int o = 0; o < size(); ++o) {
+  for (int o = 0; o < size(); ++o)
     bound = std::min(bound, gate * spread(o) / std::max(error(o), kTiny));
-  }
   return bound;
 }
 

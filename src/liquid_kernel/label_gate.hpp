@@ -22,6 +22,16 @@ struct LabelledSamples {
   const double* independent;  // (rows) how many independent samples each one is
 };
 
+// What is remembered of a group's labels; changed as they come.
+struct LabelHistory {
+  double* variance;            // (group) of what no estimate can know
+  double* quiet;               // (group) the usual error while nothing jumps
+  double* remembered;          // (1) how many independent samples the variance is of
+  double* outliers;            // (outlier_labels) see Agreement
+  int outlier_labels;
+  std::vector<double>& usual;  // (any, group) errors of the newest ones without sign, oldest first
+};
+
 struct Weighed {
   double samples;  // how many independent ones there were, less what is not trusted
   bool jumped;     // whether the world has
@@ -38,14 +48,10 @@ class LabelGate {
 
   // Weighs labels against those before them. phi (rows, features). apart: how many independent
   // samples a label usually is from the one before. weights (estimates, group): of the mixture.
-  // variance, quiet (group): of what no estimate can know, and the usual error while nothing jumps.
-  // remembered (1): how many independent samples the variance is of. outliers (remembered_labels):
-  // see Agreement. usual: errors of the newest labels without sign, oldest first, (any, group).
   // Written: trust (rows), how much each label counts, 0 where there is none, and the mean squared
   // errors (estimates, group).
   Weighed weigh(const LabelledSamples& labels, const double* phi, int features, double apart,
-                const double* weights, double* variance, double* quiet, double* remembered,
-                double* outliers, int remembered_labels, std::vector<double>& usual, double* trust,
+                const double* weights, const LabelHistory& history, double* trust,
                 double* squared_errors);
 
   // Mean squared errors (estimates, group) of samples whose labels are all known. counts (rows),
@@ -59,7 +65,7 @@ class LabelGate {
   bool is_known(const LabelledSamples& labels, int row) const;
   double trust_labels(const LabelledSamples& labels, double* trust);
   int newest_change(const LabelledSamples& labels, const double* phi, int features,
-                    const double* trust, double* outliers, int remembered_labels);
+                    const LabelHistory& history, const double* trust);
   void keep_newest(std::vector<double>& usual, int labels);
   // The usual error, as a standard deviation.
   double spread(int output) const;

@@ -134,10 +134,10 @@ class PyLabelGate {
     const Weighed weighed =
         gate_.weigh(labels, read("phi", phi, labels.rows * phi.shape(1)), size_of(phi.shape(1)),
                     apart, read("weights", weights, estimates_ * outputs_),
-                    write("variance", variance, outputs_), write("quiet", quiet, outputs_),
-                    write("remembered", remembered, 1), outliers.mutable_data(),
-                    size_of(outliers.size()), newest, trust.mutable_data(),
-                    squared_errors.mutable_data());
+                    {write("variance", variance, outputs_), write("quiet", quiet, outputs_),
+                     write("remembered", remembered, 1), outliers.mutable_data(),
+                     size_of(outliers.size()), newest},
+                    trust.mutable_data(), squared_errors.mutable_data());
     Array<double> kept({py::ssize_t(newest.size()) / outputs_, outputs_});
     std::copy(newest.begin(), newest.end(), kept.mutable_data());
     return py::make_tuple(trust, squared_errors, weighed.samples, weighed.jumped, kept);
