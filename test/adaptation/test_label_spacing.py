@@ -84,6 +84,15 @@ def test_labels_are_apart_by_all_samples_that_they_stand_for():
     np.testing.assert_allclose(apart, [0.1, 0.5, 1.0, 2.0, 10.0], atol=1e-12)
 
 
+def test_five_labels_a_second_show_a_change_with_the_second():
+    """From half a second after it, three labels: to wait for most of seven would leave all of the
+    frozen error for 0.6 s at least."""
+    made_up = stream(21.0, seed=41, change_s=20.0)
+    engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
+    said, _ = follow(engine, made_up, delay=5, label=every(20))
+    assert rmse(said, made_up, 20.5, 20.8) < 0.85 * rmse(made_up.frozen, made_up, 20.5, 20.8)
+
+
 def test_ten_labels_a_second_are_followed_within_seconds():
     """Three to five seconds after a change; each label counted as one of a hundred a second
     leaves more than half of the frozen error."""
