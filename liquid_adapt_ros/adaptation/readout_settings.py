@@ -47,8 +47,8 @@ class ReadoutSettings:
             less than half of that.
         gate_memory: newest labels whose median error says what is usual [independent samples];
             nine labels at least, or as many as come in the time of 14 such samples, but no fewer
-            than five. Of labels that are 0.8 of one apart or more, two that are off alike suffice
-            for a change where outliers of that size are not frequent.
+            than five. Of labels that are 0.8 samples apart or more, two that are off alike
+            suffice for a change where outliers of that size are not frequent.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
         persistence_memory: memory of how much of a residual lasts [independent samples].

@@ -12,7 +12,7 @@ namespace {
 constexpr double kUnlikely = 2e-4;
 // Before there are labels one in so many is taken for an outlier.
 constexpr double kOneIn = 10.0;
-// Outliers count as of the same size from this part of it on.
+// An outlier counts among those of a size from this part of it on.
 constexpr double kAlike = 0.5;
 constexpr double kTiny = 1e-12;
 
@@ -23,31 +23,31 @@ double rms(const double* error, std::size_t outputs) {
 }
 
 // Share of labels that were outliers of at least this size.
-double share(const double* outliers, int known, double size) {
-  double labels = 0.0, larger = 0.0;
-  for (int i = 0; i < known; ++i) {
+double share(const double* outliers, int outlier_labels, double size) {
+  double known = 0.0, larger = 0.0;
+  for (int i = 0; i < outlier_labels; ++i) {
     if (outliers[i] < 0.0) continue;
-    labels += 1.0;
+    known += 1.0;
     larger += outliers[i] >= size ? 1.0 : 0.0;
   }
-  return (larger + 1.0) / (labels + kOneIn);
+  return (larger + 1.0) / (known + kOneIn);
 }
 
 }  // namespace
 
 bool Agreement::take(const double* error, const double* spread, int outputs, const double* phi,
-                     int features, bool is_far, double* outliers, int known) {
-  const bool both = is_far && !error_.empty();
-  const double before = error_.empty() ? 0.0 : rms(error_.data(), error_.size());
+                     int features, bool is_far, double* outliers, int outlier_labels) {
+  double before = 0.0;
   bool agrees = false;
-  if (both) {
-    const double size = std::min(before, rms(error, static_cast<std::size_t>(outputs)));
-    const double rate = share(outliers, known, kAlike * size);
-    agrees = rate * rate * chance(error, spread, phi) < kUnlikely;
+  if (!error_.empty()) {
+    before = rms(error_.data(), error_.size());
+    const double size = std::min(before, rms(error, error_.size()));
+    const double rate = share(outliers, outlier_labels, kAlike * size);
+    agrees = is_far && rate * rate * chance(error, spread, phi) < kUnlikely;
   }
   if (has_begun_) {
-    std::copy(outliers + 1, outliers + known, outliers);
-    outliers[known - 1] = agrees || agreed_ ? 0.0 : before;
+    std::copy(outliers + 1, outliers + outlier_labels, outliers);
+    outliers[outlier_labels - 1] = agrees || agreed_ ? 0.0 : before;
   }
   has_begun_ = true;
   agreed_ = agrees;
@@ -57,6 +57,11 @@ bool Agreement::take(const double* error, const double* spread, int outputs, con
     phi_.assign(phi, phi + features);
   }
   return agrees;
+}
+
+void Agreement::forget() {
+  error_.clear();
+  has_begun_ = agreed_ = false;
 }
 
 // That two unrelated errors come as near.

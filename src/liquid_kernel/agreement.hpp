@@ -18,11 +18,14 @@ class Agreement {
  public:
   // Takes the next label. error (outputs): what the mixture leaves of it, spread (outputs): what it
   // usually leaves, phi (features): of its sample, is_far: whether it is further off than is usual.
-  // outliers (known): how large each of the newest labels before was if it was an outlier, else 0,
-  // oldest first; negative where there was none yet. Written.
+  // outliers (outlier_labels): how large each of the newest labels before was if it was an outlier,
+  // else 0, oldest first; negative where there was none yet. Written.
   // Returns whether this label and the one before are of a world that has changed.
   bool take(const double* error, const double* spread, int outputs, const double* phi, int features,
-            bool is_far, double* outliers, int known);
+            bool is_far, double* outliers, int outlier_labels);
+
+  // The next label does not follow the one before.
+  void forget();
 
  private:
   double chance(const double* error, const double* spread, const double* phi) const;

@@ -71,6 +71,8 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int f
       keep_newest(history.usual, known - changed + 1);
       trusted = trust_labels(labels, trust);
     }
+  } else {
+    agreement_.forget();
   }
   mean_squares(labels, counts_.data(), squared_errors);
   const double floor = settings_.noise_floor * settings_.noise_floor;

@@ -205,6 +205,10 @@ class OneOutput:
 
     def __init__(self, apart_s: float):
         self.group = OutputGroup([0], 1, replace(SETTINGS, jump_ratio=1e9), SHARES)
+        self.come(apart_s)
+
+    def come(self, apart_s: float) -> None:
+        """From now on they come so far apart."""
         self.apart = SETTINGS.apart(np.full((1, 1), apart_s), np.ones((1, 1)))
 
     def trust(self, off: float, phi: float = 1.0) -> float:
@@ -254,6 +258,17 @@ def test_where_outliers_have_been_many_two_that_agree_are_not_believed():
     assert labels.trust(2.1) < 0.01
     assert [labels.trust(0.02) for _ in range(7)] == [1.0] * 7
     assert [labels.trust(20.0) < 0.01, labels.trust(21.0) > 0.9] == [True, True]
+
+
+def test_labels_that_came_close_together_in_between_part_two_that_agree():
+    labels = OneOutput(0.2)
+    assert [labels.trust(0.02) for _ in range(30)] == [1.0] * 30
+    assert labels.trust(2.0) < 0.01
+    labels.come(0.01)
+    assert [labels.trust(0.02) for _ in range(9)] == [1.0] * 9
+    labels.come(0.2)
+    assert labels.trust(2.0) < 0.01
+    assert labels.trust(2.0) > 0.9
 
 
 def test_a_world_that_is_what_it_was_is_believed_at_once_after_two_that_agreed():
