@@ -61,7 +61,7 @@ class CandidateJudge:
 _LOG_RATIO_MAX = 3.0
 # While the shipped network flies, what has learned flies at once where it would be off by less
 # than this share of what the shipped network is, over so much time of labels [s].
-_LEAP, _LEAP_MEMORY_S = 0.5, 0.2
+_LEAP, _LEAP_MEMORY_S = 0.5, 0.1
 # What is not finite is off by this much, in standard deviations.
 _ERROR_MAX = 1e6
 _TINY = 1e-12
