@@ -132,6 +132,7 @@ class AdaptedNetwork:
             said = self._ring.predicted[-fresh:, self._place]
             said[:, 0] = phi @ self.readout.readout.T
             said[:, 1 : 1 + self.readout.estimates] = self.readout.predict(phi)
+            self._ring.learned[-fresh:, self._place] = phi @ self.readout.learned.T
             persistence = self.readout.persistence
             self._ring.mixed[-fresh:, self._place] = said[:, 0] - persistence.correction
             self._ring.carried[-fresh:, self._place] = persistence.newest
@@ -168,6 +169,7 @@ class AdaptedNetwork:
                 phi=ring.phi[rows, place].astype(np.float64),
                 target=target,
                 predicted=self.now(rows)[:, 1:],
+                learned=ring.learned[rows, place].astype(np.float64),
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
                 independent=self._independent(rows),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 
 Tensors = dict[str, NDArray[np.float32]]
-_VERSION = 8
+_VERSION = 9
 
 
 def engine_state(engine: AdaptationEngine) -> tuple[Tensors, dict[str, Any]]:

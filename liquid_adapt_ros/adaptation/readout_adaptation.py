@@ -4,8 +4,9 @@ The network's features phi stay as they are; only the linear map from them to th
 learned. Several estimates of it run side by side (`ridge_bank.py`): one of the offset alone, which
 needs the fewest samples, some of the whole readout with different memories, and where it is known
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
-the anchor, output by output; where nothing is to be gained, the anchor wins. Where labels stop
-(`label_silence.py`), it passes to what has lasted before (`held_mixture.py`). What the mixture
+the anchor, output by output; where nothing is to be gained, the anchor wins. As much of it is
+used as its record is good (`correction_record.py`). Where labels stop (`label_silence.py`), it
+passes to what has lasted before (`held_mixture.py`). What the mixture
 still leaves of the newest labels is carried over to the next samples as far as it lasts
 (`residual_persistence.py`): all of it together is one readout.
 
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_adapt_ros.adaptation.correction_record import CorrectionRecord
 from liquid_adapt_ros.adaptation.earlier_estimates import EarlierEstimates
 from liquid_adapt_ros.adaptation.label_silence import LabelSilence
 from liquid_adapt_ros.adaptation.output_group import OutputGroup, Samples
@@ -40,9 +42,9 @@ class Labels(NamedTuple):
     """Labels of N samples, oldest first.
 
     stamp_s: (N,) [s]. phi: (N, P). target: (N, O), NaN where not known now (or known before).
-    predicted: (N, estimates, O) as `predict` said before any of these labels was known. mixed,
-    carried: (N, O) what the mixture said when the samples were observed, and what could have been
-    carried over then; NaN where it is not known any more. independent: (N, O) how many
+    predicted: (N, estimates, O) as `predict` said before any of these labels was known. learned,
+    mixed, carried: (N, O) what the mixture said when the samples were observed, what was used of
+    it, and what could have been carried over then; NaN where not known any more. independent: (N, O) how many
     independent samples each one is; apart: how many it usually is from the label before.
     """
 
@@ -50,6 +52,7 @@ class Labels(NamedTuple):
     phi: Array
     target: Array
     predicted: Array
+    learned: Array
     mixed: Array
     carried: Array
     independent: Array
@@ -82,6 +85,8 @@ class ReadoutAdaptation:
 
     Attributes:
         estimates: how many there are.
+        learned: (O, P) their mixture, used or not.
+        record: how good it has been.
         persistence: what is carried over.
         silence: since when labels have not come.
         carries_over: whether anything is; False: nothing, as while learning is paused.
@@ -114,7 +119,9 @@ class ReadoutAdaptation:
         self._stays = np.zeros(outputs)
         self._forget_earlier()
         self.silence = LabelSilence(outputs, settings)
-        self._mixed = self._anchor.copy()
+        self.learned, self._mixed = self._anchor.copy(), self._anchor.copy()
+        self.record = CorrectionRecord(outputs, settings.record_memory)
+        self._used = np.ones(outputs)
         self.persistence = ResidualPersistence(outputs, settings)
         self._to_follow: list[tuple[Labels, Array]] = []
 
@@ -167,6 +174,8 @@ class ReadoutAdaptation:
                 self._world.fade(float(kept.min()))
             ages = np.max(independent, axis=1, where=known, initial=0.0)
             self._world.learn(phi, residual, counts, ages)
+        said = labels.learned - phi @ self._anchor.T
+        self.record.learn(said, residual, counts)
         self.persistence.learn(labels.carried, target - labels.mixed, counts)
         self._newest_label_s = max(self._newest_label_s, float(labels.stamp_s[-1]))
         self._to_follow.append((labels, trust))
@@ -178,13 +187,13 @@ class ReadoutAdaptation:
         """Let labels that are trusted so far, (N,), say how much of what was learned lasts; the
         anchor leaves residual (N, O) of them."""
         counts = trust * labels.independent[:, group.outputs[0]]
-        counts[np.isnan(labels.mixed[:, group.outputs[0]])] = 0.0
+        counts[np.isnan(labels.learned[:, group.outputs[0]])] = 0.0
         rows = counts > 0.0
         if not rows.any():
             return
         phi, counts = labels.phi[rows], counts[rows]
         anchor = phi @ self._anchor[group.outputs].T
-        correction = labels.mixed[rows][:, group.outputs] - anchor
+        correction = labels.learned[rows][:, group.outputs] - anchor
         group.held.learn_newest(correction, residual[rows][:, group.outputs], counts)
         readouts = self._earlier.before(float(labels.stamp_s[rows][0]))
         if readouts is not None:
@@ -238,16 +247,19 @@ class ReadoutAdaptation:
             )  # fmt: skip
         corrections = np.zeros(self._readouts.shape)
         weights = np.empty(corrections.shape[:2])
+        variance = np.empty(len(self._anchor))
         if self._world is not None:
             corrections[whole.stop :] = self._world_corrections(samples)
         for group in self._groups:
             outputs, solution = group.outputs, group.solve(prior, samples)
             corrections[1, outputs, -1] = solution.offset
             corrections[whole, outputs] = solution.whole.transpose(0, 2, 1)
-            weights[:, outputs] = solution.weights
+            weights[:, outputs], variance[outputs] = solution.weights, group.variance
             self._held[:, outputs], self._stays[outputs] = group.held.claims, group.held.stays
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
+        self._used = np.maximum(self.record.used(variance), self._stays)
+        self.learned = np.einsum("ko,kop->op", weights, self._readouts)
         if np.isfinite(self._newest_label_s):
             self._earlier.note(self._newest_label_s, self._readouts)
         awaited = np.empty((0, len(self._anchor))) if expected is None else expected.target
@@ -276,11 +288,13 @@ class ReadoutAdaptation:
 
     @property
     def _weights_now(self) -> Array:
-        """The mixture's weights (estimates, O), as far as they have not passed."""
+        """The mixture's weights (estimates, O), as far as they are used and have not passed."""
+        weights = self._used * self._weights
+        weights[0] += 1.0 - self._used
         kept = np.maximum(self.silence.left, self._stays)
         if (kept == 1.0).all():
-            return self._weights
-        return kept * self._weights + (1.0 - kept) * self._held
+            return weights
+        return kept * weights + (1.0 - kept) * self._held
 
     def _world_corrections(self, expected: Samples | None) -> Array:
         """Corrections by the estimates of the world, (M, O, P)."""
@@ -305,6 +319,8 @@ class ReadoutAdaptation:
                 tensors[f"{number}.{name}"] = group.state(name)
         for name in ResidualPersistence.STATE:
             tensors[f"persistence.{name}"] = getattr(self.persistence, name)
+        for name in CorrectionRecord.STATE:
+            tensors[f"record.{name}"] = getattr(self.record, name)
         tensors |= {name: getattr(self.silence, name) for name in LabelSilence.STATE}
         if self._world is not None:
             bank = self._world.bank
@@ -326,6 +342,7 @@ class ReadoutAdaptation:
             for name in OutputGroup.STATE
         }
         shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
+        shapes |= {f"record.{name}": (outputs,) for name in CorrectionRecord.STATE}
         shapes |= {name: getattr(self.silence, name).shape for name in LabelSilence.STATE}
         if self._world is not None:
             bank = self._world.bank
@@ -345,6 +362,8 @@ class ReadoutAdaptation:
                 group.state(name)[:] = tensors[f"{number}.{name}"]
         for name in ResidualPersistence.STATE:
             getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
+        for name in CorrectionRecord.STATE:
+            getattr(self.record, name)[:] = tensors[f"record.{name}"]
         self.silence.restore(*(tensors[name] for name in LabelSilence.STATE))
         if self._world is not None:
             self._world.bank.information[:] = tensors["world.information"]

@@ -51,6 +51,7 @@ class ReadoutSettings:
             suffice for a change where outliers of that size are not frequent.
         jump_ratio: the world has jumped when the usual error grows by this factor; the past then
             counts `jump_kept` times as much.
+        record_memory: memory of how good the correction has been [independent samples].
         persistence_memory: memory of how much of a residual lasts [independent samples].
         persistence_prior: independent samples that say that nothing does.
         persistence_average_s: time over which the newest residuals are averaged [s].
@@ -87,6 +88,7 @@ class ReadoutSettings:
     gate_memory: float = 1.5
     jump_ratio: float = 6.0
     jump_kept: float = 0.1
+    record_memory: float = 100.0
     persistence_memory: float = 30.0
     persistence_prior: float = 5.0
     persistence_average_s: float = 0.05
@@ -114,6 +116,7 @@ class ReadoutSettings:
             "offset_memory",
             "variance_memory",
             "noise_floor",
+            "record_memory",
             "persistence_memory",
             "persistence_prior",
             "persistence_average_s",

@@ -13,6 +13,7 @@ NANOSECONDS = 1_000_000_000
 # Not known yet when a sample is added, and what stands for that.
 _LATER = {
     "predicted": np.nan,
+    "learned": np.nan,
     "mixed": np.nan,
     "carried": np.nan,
     "target": np.nan,
@@ -40,6 +41,8 @@ class SampleRing:
         phi: (N, K, P) what the readout of each network read, 1 at the end.
         predicted: (N, K, E, O) what came of each network's readouts, and what each of them said;
             NaN where it has not been noted.
+        learned: (N, K, O) what came of all that each network's readouts had learned, used or not;
+            NaN as there.
         mixed, carried: (N, K, O) what came of each network's readouts without what was carried
             over from the newest residuals, and what could have been; NaN as there.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
@@ -57,7 +60,7 @@ class SampleRing:
     hidden_state, phi = _column("hidden_state"), _column("phi")
     predicted, mixed, carried = _column("predicted"), _column("mixed"), _column("carried")
     flown, target, trust = _column("flown"), _column("target"), _column("trust")
-    stands_for = _column("stands_for")
+    learned, stands_for = _column("learned"), _column("stands_for")
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class SampleRing:
             "hidden_state": np.zeros((rows, hidden), np.float32),
             "phi": np.zeros((rows, networks, phi), np.float32),
             "predicted": np.zeros((rows, networks, experts, outputs), np.float32),
+            "learned": np.zeros((rows, networks, outputs), np.float32),
             "mixed": np.zeros((rows, networks, outputs), np.float32),
             "carried": np.zeros((rows, networks, outputs), np.float32),
             "flown": np.zeros((rows, 2, outputs), np.float32),
