@@ -44,8 +44,9 @@ class Labels(NamedTuple):
     stamp_s: (N,) [s]. phi: (N, P). target: (N, O), NaN where not known now (or known before).
     predicted: (N, estimates, O) as `predict` said before any of these labels was known. learned,
     mixed, carried: (N, O) what the mixture said when the samples were observed, what was used of
-    it, and what could have been carried over then; NaN where not known any more. independent: (N, O) how many
-    independent samples each one is; apart: how many it usually is from the label before.
+    it, and what could have been carried over then; NaN where it is not known any more.
+    independent: (N, O) how many independent samples each one is; apart: how many it usually is
+    from the label before.
     """
 
     stamp_s: Array
