@@ -6,9 +6,9 @@ needs the fewest samples, some of the whole readout with different memories, and
 how worlds differ, some that look for the world (`world_bank.py`). `fixed_share.py` mixes them with
 the anchor, output by output; where nothing is to be gained, the anchor wins. As much of it is
 used as its record is good (`correction_record.py`). Where labels stop (`label_silence.py`), it
-passes to what has lasted before (`held_mixture.py`). What the mixture
-still leaves of the newest labels is carried over to the next samples as far as it lasts
-(`residual_persistence.py`): all of it together is one readout.
+passes to what has lasted before (`held_mixture.py`). What is still left of the newest labels is
+carried over to the next samples as far as it lasts (`residual_persistence.py`): all of it together
+is one readout.
 
 Adapting the last layer of a frozen network by a Kalman filter with a prior that holds it is
 Neural-Fly's composite adaptation (O'Connell et al., arXiv 2205.06908), and it suffices for
@@ -98,11 +98,12 @@ class ReadoutAdaptation:
         self._shares = settings.shares(world)
         self._earlier = EarlierEstimates(settings.correlation_s * settings.held_lag)
         self.estimates = len(self._shares)
+        self.record = CorrectionRecord(len(anchor), settings.record_memory)
         self.carries_over = True
         self.restart(anchor)
 
     def restart(self, anchor: Array) -> None:
-        """Forget everything, and correct this anchor."""
+        """Forget everything but how good corrections have been, and correct this anchor."""
         self._anchor = np.array(anchor, np.float64)
         outputs, features = self._anchor.shape
         self._keep_groups([self._group(range(outputs), features)])
@@ -121,7 +122,6 @@ class ReadoutAdaptation:
         self._forget_earlier()
         self.silence = LabelSilence(outputs, settings)
         self.learned, self._mixed = self._anchor.copy(), self._anchor.copy()
-        self.record = CorrectionRecord(outputs, settings.record_memory)
         self._used = np.ones(outputs)
         self.persistence = ResidualPersistence(outputs, settings)
         self._to_follow: list[tuple[Labels, Array]] = []

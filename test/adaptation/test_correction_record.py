@@ -98,3 +98,17 @@ def test_errors_that_pass_before_the_next_samples_are_not_followed(period_s, del
     assert before_all > 1.05
     # 40 s of a bad record say little of a change of the world: it is learned all the same.
     assert after < 1.03 * after_all
+
+
+def test_going_back_to_the_shipped_weights_leaves_the_record():
+    """Else what was of no use would be used again at once."""
+    made_up = swinging(0, 1.0, change_s=60.0)
+    engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
+    follow(engine, made_up)
+    record = engine.networks[0].readout.record
+    before = record.used(np.full(SPEC.outputs, 0.01))
+    assert before.min() < 0.5
+    engine.restore_shipped()
+    np.testing.assert_array_equal(
+        engine.networks[0].readout.record.used(np.full(SPEC.outputs, 0.01)), before
+    )
