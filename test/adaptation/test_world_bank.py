@@ -103,7 +103,9 @@ def test_labels_of_one_output_correct_the_others(seed):
         unknown = np.full_like(target, np.nan)
         ones = np.ones(len(phi))
         each = np.ones_like(target)
-        adaptation.learn(Labels(ones, phi, target, predicted, unknown, unknown, each, 0.0 * each))
+        said = {"learned": unknown, "mixed": unknown, "carried": unknown}
+        labels = Labels(ones, phi, target, predicted, **said, independent=each, apart=0.0 * each)
+        adaptation.learn(labels)
         adaptation.solve(np.eye(FEATURES))
         estimates = np.stack([adaptation.predict(row) for row in phi])[:, :, 1]
         off = estimates - (phi @ change.T)[:, 1, None]
