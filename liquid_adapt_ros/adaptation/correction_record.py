@@ -13,9 +13,10 @@ on what was said in time. With g = 1/2 the correction leaves as much as none doe
 
     min(2 g, 1)
 
-is used: all of it while it does no harm. To use g itself would leave least of what is past, but
-what is past says little in a world that has just changed, and all the less the larger the
-correction is beside what the anchor usually leaves: `HeldMixture.stays` is used in any case.
+is used: all of it while it does no harm. g itself would have left least, but in a world that has
+just changed the record says little, and keeps back no more than it must. What is too large beside
+what the anchor usually leaves to be a mere error of the moment (`HeldMixture.stays`) is used in
+any case.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class CorrectionRecord:
     def __init__(self, outputs: int, memory: float):
         self._memory = memory
         self.cross, self.square = np.zeros((2, outputs))
+
+    def forget(self) -> None:
+        """Know nothing of the past any more."""
+        self.cross, self.square = np.zeros((2, len(self.cross)))
 
     def learn(self, correction: Array, asked: Array, counts: Array) -> None:
         """Take N labels: how the anchor would have been corrected when their samples were

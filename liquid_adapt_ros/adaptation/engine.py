@@ -291,7 +291,7 @@ class AdaptationEngine:
         for network in following:
             self._learn_backlog(network)
         if self._live is not None and self._live.must_forget:
-            return self.restore_shipped()
+            return self._roll_back()
         self.solve_readouts(following)
         if self._live is not None and self._live.flies != self.flies:
             self.flies = self._live.flies
@@ -302,7 +302,13 @@ class AdaptationEngine:
         return None
 
     def restore_shipped(self) -> Update:
-        """Go back to the shipped weights and forget what was learned."""
+        """Go back to the shipped weights and forget what was learned, and how good it was."""
+        for network in self.networks:
+            network.readout.record.forget()
+        return self._roll_back()
+
+    def _roll_back(self) -> Update:
+        """The same, but for how good it was: what was of no use is not to be used at once."""
         self.counts.rolled_back += 1
         for network in self.networks:
             network.restart(self._shipped)

@@ -7,6 +7,7 @@ from streams import PARAMS, SPEC, follow, rmse, stream
 from liquid_adapt_ros.adaptation.correction_record import CorrectionRecord
 from liquid_adapt_ros.adaptation.engine import AdaptationEngine
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
+from liquid_adapt_ros.adaptation.guard import GuardSettings
 
 
 def labels(seed: int, count: int, outputs: int) -> tuple[np.ndarray, ...]:
@@ -100,15 +101,16 @@ def test_errors_that_pass_before_the_next_samples_are_not_followed(period_s, del
     assert after < 1.03 * after_all
 
 
-def test_going_back_to_the_shipped_weights_leaves_the_record():
-    """Else what was of no use would be used again at once."""
-    made_up = swinging(0, 1.0, change_s=60.0)
-    engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
-    follow(engine, made_up)
-    record = engine.networks[0].readout.record
-    before = record.used(np.full(SPEC.outputs, 0.01))
-    assert before.min() < 0.5
+def used(engine: AdaptationEngine) -> np.ndarray:
+    return engine.networks[0].readout.record.used(np.full(SPEC.outputs, 0.01))
+
+
+def test_the_guard_leaves_the_record_and_restoring_the_shipped_weights_does_not():
+    """What was of no use would be used again at once; who restores wants all forgotten."""
+    settings = EngineSettings(training=None, guard=GuardSettings(patience_s=0.2))
+    engine = AdaptationEngine(SPEC, PARAMS, settings=settings)
+    _, updates = follow(engine, swinging(0, 3.0, change_s=60.0), delay=100)
+    assert "rollback" in {update.kind for update in updates[len(updates) // 2 :]}
+    assert used(engine).min() < 0.5
     engine.restore_shipped()
-    np.testing.assert_array_equal(
-        engine.networks[0].readout.record.used(np.full(SPEC.outputs, 0.01)), before
-    )
+    np.testing.assert_array_equal(used(engine), 1.0)
