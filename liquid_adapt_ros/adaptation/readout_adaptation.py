@@ -259,7 +259,7 @@ class ReadoutAdaptation:
             self._held[:, outputs], self._stays[outputs] = group.held.claims, group.held.stays
         np.add(self._anchor, corrections, out=self._readouts)
         self._weights = weights
-        self._used = np.maximum(self.record.used(variance), self._stays)
+        self._used = self.record.used(variance)
         self.learned = np.einsum("ko,kop->op", weights, self._readouts)
         if np.isfinite(self._newest_label_s):
             self._earlier.note(self._newest_label_s, self._readouts)
