@@ -14,9 +14,8 @@ on what was said in time. With g = 1/2 the correction leaves as much as none doe
     min(2 g, 1)
 
 is used: all of it while it does no harm. g itself would have left least, but in a world that has
-just changed the record says little, and keeps back no more than it must. What is too large beside
-what the anchor usually leaves to be a mere error of the moment (`HeldMixture.stays`) is used in
-any case.
+just changed the record says little, and keeps back no more than it must. It does not say so for
+long: samples speak as the square of their correction, and those of a change are large.
 """
 
 from __future__ import annotations
