@@ -85,12 +85,12 @@ class AdaptedNetwork:
         self.network = dict(network)
         self._stream.swap(with_identity(self.network))
 
-    def restart(self, network: Params) -> None:
+    def roll_back(self, network: Params) -> None:
         """Run these tensors, and forget all corrections of the readout."""
         self.backlog.clear()
         self.note_predictions()
         self.use(network)
-        self.readout.restart(self.anchor)
+        self.readout.roll_back(self.anchor)
 
     def reset(self) -> None:
         """Start a new stream."""

@@ -302,22 +302,26 @@ class AdaptationEngine:
         return None
 
     def restore_shipped(self) -> Update:
-        """Go back to the shipped weights and forget what was learned, and how good it was."""
+        """Go back to the shipped weights and forget everything, as if nothing had been seen yet."""
+        self._forget_learned()
         for network in self.networks:
-            network.readout.record.forget()
-        return self._roll_back()
+            network.readout.restart(network.anchor)
+        return self._fly("rollback")
 
     def _roll_back(self) -> Update:
-        """The same, but for how good it was: what was of no use is not to be used at once."""
+        """Go back to the shipped weights; what labels are like is still known."""
+        self._forget_learned()
+        return self._fly("rollback")
+
+    def _forget_learned(self) -> None:
         self.counts.rolled_back += 1
         for network in self.networks:
-            network.restart(self._shipped)
+            network.roll_back(self._shipped)
         self.flies = self._first
         if self._live is not None:
             self._live.reset()
         if self.training is not None:
             self.training.restart()
-        return self._fly("rollback")
 
     def resume(self, flies: int) -> None:
         """Go on with what the networks and their readouts have been set to."""

@@ -86,13 +86,6 @@ class OutputGroup:
     ):
         self.outputs = list(outputs)
         self._features, self._settings, self._shares = features, settings, shares
-        self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, len(outputs))
-        self.bank = RidgeBank(settings.memories, settings.priors, features, len(outputs))
-        self.strength = PriorStrength(
-            settings.memories, settings.priors, settings.loosening, features, len(outputs)
-        )
-        self.mixture = FixedShare(shares, len(outputs), settings.share_per_sample)
-        self.held = HeldMixture(shares, len(outputs), settings)
         # Weighs labels, and remembers their usual errors in these arrays.
         self._gate = kernel.LabelGate(
             np.array(outputs, np.int32),
@@ -109,6 +102,18 @@ class OutputGroup:
         # How large each of the newest labels was if it was an outlier, else 0; -1: none yet.
         self.outliers = np.full(_REMEMBERED, -1.0)
         self._usual = np.empty((0, len(outputs)))
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all that was learned; how far off labels usually are is still known."""
+        outputs, settings, features = len(self.outputs), self._settings, self._features
+        self.offset = RidgeBank([settings.offset_memory], [settings.offset_prior], 1, outputs)
+        self.bank = RidgeBank(settings.memories, settings.priors, features, outputs)
+        self.strength = PriorStrength(
+            settings.memories, settings.priors, settings.loosening, features, outputs
+        )
+        self.mixture = FixedShare(self._shares, outputs, settings.share_per_sample)
+        self.held = HeldMixture(self._shares, outputs, settings)
 
     def state(self, name: str) -> Array:
         """One of the arrays that were learned, by its name in STATE."""

@@ -103,10 +103,24 @@ class ReadoutAdaptation:
         self.restart(anchor)
 
     def restart(self, anchor: Array) -> None:
-        """Forget everything but how good corrections have been, and correct this anchor."""
-        self._anchor = np.array(anchor, np.float64)
+        """Forget everything, and correct this anchor."""
+        self._begin(anchor)
         outputs, features = self._anchor.shape
         self._keep_groups([self._group(range(outputs), features)])
+        self.record.forget()
+
+    def roll_back(self, anchor: Array) -> None:
+        """Forget what was learned, and correct this anchor. How good corrections have been and how
+        far off labels usually are is still known: what was of no use is not to be used again at
+        once, nor are outliers to be believed."""
+        self._begin(anchor)
+        for group in self._groups:
+            group.restart()
+
+    def _begin(self, anchor: Array) -> None:
+        """All but the groups and the record."""
+        self._anchor = np.array(anchor, np.float64)
+        outputs = len(self._anchor)
         self._world = None
         settings = self._settings
         if self._world_prior is not None and settings.world_memories:

@@ -29,7 +29,30 @@ def test_weights_that_do_harm_are_taken_back():
     learner.resume(flies=1)
     made_up = stream(10.0, seed=11)
     _, updates = follow(learner, made_up)
-    assert "rollback" in {update.kind for update in updates}
+    taken_back = [update for update in updates if update.kind == "rollback"]
+    assert taken_back
+    for name, value in taken_back[0].tensors.items():
+        np.testing.assert_array_equal(value, PARAMS[name])
+
+
+def test_after_a_rollback_an_outlier_is_not_believed():
+    """Nothing but noise to learn, five times a second; the first label after each rollback is far
+    off."""
+    settings = EngineSettings(
+        training=None, guard=GuardSettings(patience_s=0.05, live_memory_s=0.3)
+    )
+    learner, made_up, rng = engine(settings), stream(60.0, seed=21), np.random.default_rng(21)
+    wild, far_off = False, 0
+    for tick, row in enumerate(made_up.features):
+        said = learner.observe(int(made_up.stamp_ns[tick]), row)
+        assert np.abs(said.adapted - said.frozen).max() < 0.2  # twice the noise
+        if tick % 20 == 0:
+            target = made_up.target[tick] + 0.1 * rng.standard_normal(3) + 20.0 * wild
+            far_off += wild
+            learner.label(int(made_up.stamp_ns[tick]), target)
+        update = learner.update()
+        wild = (wild and tick % 20 != 0) or (update is not None and update.kind == "rollback")
+    assert far_off > 0
 
 
 def test_what_was_said_is_what_the_updates_make_of_a_robot():

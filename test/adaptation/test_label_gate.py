@@ -349,3 +349,25 @@ def test_many_labels_at_once_shift_weight_as_if_they_had_come_one_by_one():
     assert weights[0][1] > 0.9
     # Both have come to where what is dealt out anew is lost again.
     np.testing.assert_allclose(*weights, atol=1e-6)
+
+
+def test_a_group_that_forgets_still_knows_outliers():
+    """What is usual of labels is not of the world: it outlives what was learned."""
+    rng = np.random.default_rng(8)
+    group = OutputGroup(GROUP, FEATURES, SETTINGS, SHARES)
+
+    def take(error: float) -> float:
+        target = np.zeros((1, OUTPUTS))
+        target[:, GROUP] = error
+        predicted, one = np.zeros((1, len(SHARES), OUTPUTS)), np.ones((1, OUTPUTS))
+        phi = np.append(rng.standard_normal(FEATURES - 1), 1.0)[None]
+        trust, _ = group.learn(Samples(phi, target, target, predicted, one, 0.1 * one))
+        return float(trust[0])
+
+    assert take(5.0) == 1.0  # nothing is known yet
+    for _ in range(50):
+        take(0.1 * rng.standard_normal())
+    group.restart()
+    assert not group.bank.information.any() and not group.offset.information.any()
+    np.testing.assert_allclose(group.mixture.weights, np.tile(np.array(SHARES)[:, None], 2))
+    assert take(5.0) < 0.02
