@@ -302,18 +302,14 @@ class AdaptationEngine:
         return None
 
     def restore_shipped(self) -> Update:
-        """Go back to the shipped weights and forget everything, as if nothing had been seen yet."""
-        self._forget_learned()
+        """Go back to the shipped weights and forget all that was ever seen of labels."""
+        update = self._roll_back()
         for network in self.networks:
             network.readout.restart(network.anchor)
-        return self._fly("rollback")
+        return update
 
     def _roll_back(self) -> Update:
         """Go back to the shipped weights; what labels are like is still known."""
-        self._forget_learned()
-        return self._fly("rollback")
-
-    def _forget_learned(self) -> None:
         self.counts.rolled_back += 1
         for network in self.networks:
             network.roll_back(self._shipped)
@@ -322,6 +318,7 @@ class AdaptationEngine:
             self._live.reset()
         if self.training is not None:
             self.training.restart()
+        return self._fly("rollback")
 
     def resume(self, flies: int) -> None:
         """Go on with what the networks and their readouts have been set to."""
