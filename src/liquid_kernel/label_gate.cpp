@@ -62,6 +62,9 @@ Weighed LabelGate::weigh(const LabelledSamples& labels, const double* phi, int f
   const int within = static_cast<int>(std::lrint(kLongest / std::max(apart, 1.0))) | 1;
   const int newest = std::max(std::clamp(within, kFewestLabels, kEnoughLabels),
                               static_cast<int>(std::lrint(settings_.gate_memory / length)));
+  if (history.usual.empty() && *history.remembered > 0.0)  // it goes on from a checkpoint
+    for (int i = 0; i < kFewestLabels; ++i)
+      history.usual.insert(history.usual.end(), history.quiet, history.quiet + size());
   for (const double left : left_) history.usual.push_back(std::abs(left));
   keep_newest(history.usual, newest);
   double trusted = trust_labels(labels, trust);

@@ -351,23 +351,42 @@ def test_many_labels_at_once_shift_weight_as_if_they_had_come_one_by_one():
     np.testing.assert_allclose(*weights, atol=1e-6)
 
 
-def test_a_group_that_forgets_still_knows_outliers():
-    """What is usual of labels is not of the world: it outlives what was learned."""
-    rng = np.random.default_rng(8)
-    group = OutputGroup(GROUP, FEATURES, SETTINGS, SHARES)
+def take(group: OutputGroup, error: float) -> float:
+    """Let a group learn a label that all estimates miss by this; returns how much it counts."""
+    target = np.zeros((1, OUTPUTS))
+    target[:, GROUP] = error
+    predicted, one = np.zeros((1, len(SHARES), OUTPUTS)), np.ones((1, OUTPUTS))
+    phi = np.ones((1, FEATURES))
+    trust, _ = group.learn(Samples(phi, target, target, predicted, one, 0.1 * one))
+    return float(trust[0])
 
-    def take(error: float) -> float:
-        target = np.zeros((1, OUTPUTS))
-        target[:, GROUP] = error
-        predicted, one = np.zeros((1, len(SHARES), OUTPUTS)), np.ones((1, OUTPUTS))
-        phi = np.append(rng.standard_normal(FEATURES - 1), 1.0)[None]
-        trust, _ = group.learn(Samples(phi, target, target, predicted, one, 0.1 * one))
-        return float(trust[0])
 
-    assert take(5.0) == 1.0  # nothing is known yet
+# How much a label off by 5 may count where twice the noise, 0.1, is thought to be usual.
+HARDLY = (SETTINGS.gate * MAD_TO_SIGMA * 0.2 / 5.0) ** 2
+
+
+@pytest.fixture
+def experienced() -> OutputGroup:
+    group, rng = OutputGroup(GROUP, FEATURES, SETTINGS, SHARES), np.random.default_rng(8)
+    assert take(group, 5.0) == 1.0  # nothing is known yet
     for _ in range(50):
-        take(0.1 * rng.standard_normal())
-    group.restart()
-    assert not group.bank.information.any() and not group.offset.information.any()
-    np.testing.assert_allclose(group.mixture.weights, np.tile(np.array(SHARES)[:, None], 2))
-    assert take(5.0) < 0.02
+        take(group, 0.1 * rng.standard_normal())
+    return group
+
+
+def test_a_group_that_forgets_still_knows_outliers(experienced):
+    """What is usual of labels is not of the world: it outlives what was learned."""
+    experienced.restart()
+    assert not experienced.bank.information.any() and not experienced.offset.information.any()
+    everywhere = np.tile(np.array(SHARES)[:, None], len(GROUP))
+    np.testing.assert_array_equal(experienced.mixture.weights, everywhere)
+    assert take(experienced, 5.0) < HARDLY
+
+
+def test_a_group_that_goes_on_from_a_checkpoint_knows_outliers_and_believes_a_change(experienced):
+    restored = OutputGroup(GROUP, FEATURES, SETTINGS, SHARES)
+    for name in OutputGroup.STATE:
+        restored.state(name)[:] = experienced.state(name)
+    assert take(restored, 5.0) < HARDLY
+    assert take(restored, 0.1) == 1.0
+    assert [take(restored, 5.0) for _ in range(9)][-1] == 1.0
