@@ -71,12 +71,14 @@ def test_what_is_not_known_does_not_count():
         np.testing.assert_allclose(getattr(other, name), getattr(record, name), rtol=1e-12)
 
 
-def swinging(seed: int, period_s: float, change_s: float):
-    """A stream with an error that swings, so that what labels show is past when they come."""
+def swinging(seed: int, period_s: float, change_s: float, grows_s: float = 0.0):
+    """A stream with an error that swings, so that what labels show is past when they come; until
+    some time it is a tenth as large."""
     made_up = stream(60.0, seed, change_s=change_s)
     phase = np.random.default_rng(seed).uniform(0.0, 2.0 * np.pi, SPEC.outputs)
     time_s = np.arange(len(made_up.target)) * SPEC.step_s
-    swing = 0.5 * np.sin(2.0 * np.pi * time_s[:, None] / period_s + phase)
+    size = np.where(time_s < grows_s, 0.05, 0.5)[:, None]
+    swing = size * np.sin(2.0 * np.pi * time_s[:, None] / period_s + phase)
     made_up.target[:] += swing.astype(np.float32)
     return made_up
 
@@ -99,6 +101,18 @@ def test_errors_that_pass_before_the_next_samples_are_not_followed(period_s, del
     assert before_all > 1.05
     # 40 s of a bad record say little of a change of the world: it is learned all the same.
     assert after < 1.03 * after_all
+
+
+def test_a_swing_that_grows_is_not_followed_for_its_size():
+    """It is large beside what the shipped readout used to leave, but no world that has changed."""
+    ratios = []
+    for seed in range(2):
+        made_up = swinging(seed, 3.0, change_s=60.0, grows_s=20.0)
+        engine = AdaptationEngine(SPEC, PARAMS, settings=EngineSettings(training=None))
+        said, _ = follow(engine, made_up, delay=100)
+        grown = 20.0, 25.0
+        ratios.append(rmse(said, made_up, *grown) / rmse(made_up.frozen, made_up, *grown))
+    assert np.mean(ratios) < 1.03  # what learning may cost where there is nothing to learn
 
 
 def used(engine: AdaptationEngine) -> np.ndarray:
