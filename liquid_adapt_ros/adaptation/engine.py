@@ -7,9 +7,9 @@
     now and then:             job = engine.training_job()      # the network, every 0.5 s, say
                               update = engine.finish(job, job.run())   # run() in any thread
 
-Two time scales: `readout_adaptation.py` follows within tenths of a second, `window_training.py`
-moves the whole network to where the readout has less to correct. The shipped network runs beside
-the one that is trained, each with its own readout, and `guard.py` chooses which of them flies.
+Two time scales: `readout_side.py` follows within tenths of a second, `training_job.py` moves the
+whole network to where the readout has less to correct. The shipped network runs beside the one
+that is trained, each with its own readout, and `guard.py` chooses which of them flies.
 Nothing here knows of ROS, of robots or of units: features and targets are those of the network,
 about 1 in size.
 """
@@ -17,7 +17,6 @@ about 1 in size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,29 +24,24 @@ from numpy.typing import ArrayLike, NDArray
 from liquid_adapt_ros.adaptation.adapted_network import AdaptedNetwork
 from liquid_adapt_ros.adaptation.engine_results import Counts, Prediction, Update
 from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
-from liquid_adapt_ros.adaptation.expectations import Expectations
-from liquid_adapt_ros.adaptation.guard import LiveGuard
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split
-from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
-from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS, SampleRing
+from liquid_adapt_ros.adaptation.readout_side import Moments, ReadoutSide
+from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
 from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
-# A network that is neither the shipped one nor in use learns labels once in so many updates.
-_SPARE_EVERY = 4
 # Samples further apart than this belong to different pieces of stream.
 _LONGEST_GAP_STEPS = 2.5
+# A state has settled after so many times the middle of the network's time constants.
+_SETTLING = 2.0
 
 
 class AdaptationEngine:
     """See the module's docstring. Not thread-safe, but for the job's run().
 
     Attributes:
-        networks: the shipped network, and where training is on the one that is trained; both with
-            a readout that follows the labels.
-        flies: which of them is in use, from 1; 0: the shipped weights.
         training: the slow time scale; None where it is off.
         counts: what became of labels and candidates.
 
@@ -80,60 +74,35 @@ class AdaptationEngine:
         weight = np.ones(spec.outputs) if output_weight is None else np.asarray(output_weight)
         if weight.shape != (spec.outputs,) or not (weight >= 0.0).all() or not weight.any():
             raise ValueError(f"output_weight must be {spec.outputs} numbers >= 0, got {weight}")
-        self._output_weight = weight.astype(np.float32)
-        readout_settings = settings.readout or ReadoutSettings()
-        networks = 1 if settings.training is None else 2
+        output_weight = weight.astype(np.float32)
+        self.counts = Counts()
         world = nominal.world if nominal else None
-        readout = (spec.outputs, (spec.head or spec.hidden) + 1)
-        if world is not None and world.directions.shape[1:] != readout:
-            raise ValueError(
-                f"directions of worlds are {world.directions.shape[1:]}, the readout is {readout}"
-            )
-        self._ring = SampleRing(
-            max(1, round(settings.memory_s / spec.step_s)),
-            spec.features,
-            spec.hidden,
-            networks,
-            readout[1],
-            1 + len(readout_settings.shares(world)),  # what comes of them all comes first
-            spec.outputs,
+        self._readouts = ReadoutSide(
+            spec, self._shipped, world, settings, output_weight, self.counts
         )
-        self.networks = [
-            AdaptedNetwork(
-                spec,
-                self._shipped,
-                readout_settings,
-                settings.readout is not None,
-                settings.prior_isotropy,
-                self._ring,
-                place,
-                None if place else world,  # it is in terms of the shipped network's features
-            )
-            for place in range(networks)
-        ]
-        self._shipped_readout = joined(self._shipped)
-        self._flying = StatefulStream(spec, self._shipped)
-        self.flies = self._first = 1 if settings.guard else networks
-        self._pending: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
-        self._expectations = Expectations(spec.outputs, settings.expected_s)
-        self._newest_ns: int | None = None
-        self._updated_ns: int | None = None
-        self._updates = 0
-        self._segment = 0
-        self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
-        self._live = LiveGuard(settings.guard, networks) if settings.guard else None
         self.training = (
-            TrainingSide(spec, self._shipped, nominal, settings, self._output_weight, seed)
+            TrainingSide(spec, self._shipped, nominal, settings, output_weight, seed)
             if settings.training
             else None
         )
+        self._ring = self._readouts.ring
+        self._shipped_readout = joined(self._shipped)
+        self._flying = StatefulStream(spec, self._shipped)
+        self._newest_ns: int | None = None
+        self._updated_ns: int | None = None
+        self._segment = 0
+        self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
+        self._settling_s = _SETTLING * math.sqrt(spec.tau_min_s * spec.tau_max_s)
+        self._unsettled_s = self._settling_s
         self._paused = ""
-        self.counts = Counts()
 
     # --- the stream ---------------------------------------------------------------------------
 
     def observe(self, stamp_ns: int, features: ArrayLike, usable: bool = True) -> Prediction:
         """Step both networks with a sample (F,); `usable`: whether labels of it may be learned.
+
+        They are not learned while the networks' state settles, at the start of a stream and after
+        a gap: what is said then is wrong for reasons that pass.
 
         Raises:
             ValueError: wrong length, not finite, or not newer than the newest sample.
@@ -150,14 +119,13 @@ class AdaptationEngine:
             finite &= network.step(values, dt_s)
         adapted, flying_finite = self._flying.step(values, dt_s)
         frozen = self._shipped_readout @ self.networks[0].phi
-        if dt_s > self._max_gap_s:
-            self._segment += 1
+        settled = self._settle(dt_s)
         self._ring.append(
             stamp_ns=stamp_ns,
             dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
-            usable=usable and finite and not self._paused,
+            usable=usable and finite and settled and not self._paused,
             hidden_state=hidden_state,
             phi=[network.phi for network in self.networks],
             flown=(adapted, frozen),
@@ -191,12 +159,7 @@ class AdaptationEngine:
         if self._paused:
             self.counts.labels_unmatched += len(stamps_ns)
             return 0
-        labelled_ns, fresh, unmatched = self._ring.label(stamps_ns, values)
-        self.counts.labels_unmatched += unmatched
-        if len(labelled_ns):
-            self._pending.append((labelled_ns, fresh))
-            self.counts.labels += len(labelled_ns)
-        return len(labelled_ns)
+        return self._readouts.label(stamps_ns, values)
 
     def expect(self, stamps_ns: ArrayLike, targets: ArrayLike) -> None:
         """Say what labels of the newest samples (N,) are likely to be, (N, O); NaN: unknown.
@@ -208,26 +171,35 @@ class AdaptationEngine:
             ValueError: wrong shape or infinite.
         """
         if not self._paused:
-            self._expectations.replace(stamps_ns, targets)
+            self._readouts.expectations.replace(stamps_ns, targets)
 
     def forget_stream(self) -> None:
         """Start a new stream, as after a jump of the clock; what was learned stays."""
         self._newest_ns = self._updated_ns = None
-        for stream in (self._flying, *self.networks):
-            stream.reset()
-        self._ring.clear()
-        self._pending.clear()
-        self._expectations.clear()
+        self._unsettled_s = self._settling_s
+        self._flying.reset()
+        self._readouts.forget_stream()
 
     def pause(self, reason: str) -> None:
         """Learn nothing from samples and labels that come from now on, and carry no residuals over
         from the newest; "" ends the pause."""
         self._paused = reason
-        self._expectations.clear()
+        self._readouts.expectations.clear()
         for network in self.networks:
             network.readout.carries_over = not reason
 
     # --- what is known ------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> list[AdaptedNetwork]:
+        """The shipped network, and where training is on the one that is trained; both with a
+        readout that follows the labels."""
+        return self._readouts.networks
+
+    @property
+    def flies(self) -> int:
+        """Which of them is in use, from 1; 0: the shipped weights."""
+        return self._readouts.flies
 
     @property
     def params(self) -> dict[str, NDArray[np.float32]]:
@@ -246,7 +218,7 @@ class AdaptationEngine:
     @property
     def gain(self) -> float:
         """Fall of the live error against the frozen network's [1]; NaN while unknown."""
-        return self._live.gain if self._live else math.nan
+        return self._readouts.gain
 
     @property
     def anchor_weight(self) -> NDArray[np.float64]:
@@ -267,72 +239,28 @@ class AdaptationEngine:
 
     def update(self) -> Update | None:
         """Learn the labels that have come, if it is time to; None where nothing changed."""
-        if not self.is_due:
-            return None
-        is_news = bool(self._pending) or self._expectations.are_new
-        if not (is_news or any(network.is_passing for network in self.networks)):
+        if not (self.is_due and self._readouts.have_work):
             return None
         self._updated_ns = self._newest_ns
-        if not is_news:
-            for network in self.networks:
-                network.pass_time(self._expectations)
-            return self._fly("readout") if self.flies else None
-        self._updates += 1
-        following = self._following()
-        for network in self.networks:
-            network.note_predictions()
-        if self._pending:
-            stamps_ns, fresh = map(np.concatenate, zip(*self._pending, strict=True))
-            self._pending = []
-            if self._live is not None:
-                self._compare(stamps_ns, fresh)
-            for network in self.networks:
-                network.backlog.append((stamps_ns, fresh))
-        for network in following:
-            self._learn_backlog(network)
-        if self._live is not None and self._live.must_forget:
-            return self._roll_back()
-        self.solve_readouts(following)
-        if self._live is not None and self._live.flies != self.flies:
-            self.flies = self._live.flies
-            self.counts.fallen_back += not self.flies
-            return self._fly("choice")
-        if self.flies and self.settings.readout is not None:
-            return self._fly("readout")
-        return None
+        changed = self._readouts.update(self._moments)
+        if changed == "rollback":
+            return self._rolled_back()
+        return self._fly(changed) if changed else None
 
     def restore_shipped(self) -> Update:
         """Go back to the shipped weights and forget all that was ever seen of labels."""
-        update = self._roll_back()
-        for network in self.networks:
-            network.readout.restart(network.anchor)
-        return update
-
-    def _roll_back(self) -> Update:
-        """Go back to the shipped weights; what labels are like is still known."""
-        self.counts.rolled_back += 1
-        for network in self.networks:
-            network.roll_back(self._shipped)
-        self.flies = self._first
-        if self._live is not None:
-            self._live.reset()
-        if self.training is not None:
-            self.training.restart()
-        return self._fly("rollback")
+        self._readouts.restart()
+        return self._rolled_back()
 
     def resume(self, flies: int) -> None:
         """Go on with what the networks and their readouts have been set to."""
-        self.flies = flies
-        if self._live is not None:
-            self._live.flies = flies
+        self._readouts.fly(flies)
         self.solve_readouts()
         self._flying.swap(self.params)
 
-    def solve_readouts(self, networks: Sequence[AdaptedNetwork] | None = None) -> None:
-        """Bring the readouts up to what is known; of these networks, None: of all."""
-        for network, moment in zip(self.networks, self._nominal_moments(), strict=True):
-            if networks is None or network in networks:
-                network.solve(moment, self._expectations)
+    def solve_readouts(self) -> None:
+        """Bring all readouts up to what is known."""
+        self._readouts.solve(self._moments)
 
     # --- the slow time scale ------------------------------------------------------------------
 
@@ -375,44 +303,30 @@ class AdaptationEngine:
         self._newest_ns = stamp_ns
         return dt_s
 
-    def _following(self) -> list[AdaptedNetwork]:
-        """The networks that learn labels now."""
-        if self._updates % _SPARE_EVERY == 0:
-            return self.networks
-        places = {0, max(self.flies - 1, 0)}
-        return [network for place, network in enumerate(self.networks) if place in places]
+    def _settle(self, dt_s: float) -> bool:
+        """Take the time from the sample before; returns whether the state has settled.
 
-    def _compare(self, stamps_ns: NDArray[np.int64], fresh: NDArray[np.bool_]) -> None:
-        """Let the live guard see labels that have come, of samples (N,) and outputs (N, O)."""
-        ring = self._ring
-        rows, fresh = ring.find_labelled(stamps_ns, fresh)
-        if not len(rows):
-            return
-        target = np.where(fresh, ring.target[rows], np.nan).astype(np.float64)
-        shipped, learned = ring.flown[rows, 1:], ring.predicted[rows, :, 0]
-        compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
-        duration_s = self.networks[0].labelled_s(rows, fresh)
-        if not self.flies:
-            now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
-            passed_s = duration_s + self.networks[0].unlabelled_s(rows, fresh)
-            self._live.foresee(target, now, self._output_weight, passed_s)
-        self._live.compare(target, compared, self._output_weight, duration_s)
+        It takes no longer than what was missed; and a stream whose gaps come sooner than it would
+        settle is learned as it is, in between.
+        """
+        is_gap = dt_s > self._max_gap_s
+        self._segment += is_gap
+        if is_gap and self._unsettled_s <= -self._settling_s:
+            self._unsettled_s = min(dt_s, self._settling_s)
+        else:
+            self._unsettled_s -= dt_s
+        return self._unsettled_s <= 0.0
 
-    def _learn_backlog(self, network: AdaptedNetwork) -> None:
-        learned = network.learn_backlog()
-        if learned is None or network is not self.networks[0]:
-            return
-        # Training trusts labels as the shipped network's readout does, which learns them first.
-        rows, fresh, trust, kept = learned
-        if kept.min() < 1.0:
-            self._ring.trust[:] *= kept
-        self._ring.trust[rows] = np.where(fresh, trust, self._ring.trust[rows])
-
-    def _nominal_moments(self) -> list[NDArray[np.float64] | None]:
-        """Second moment of phi where the shipped network is known to be good, for each network."""
+    @property
+    def _moments(self) -> Moments:
         if self.training is None:
             return [None]
         return [self.training.shipped_moment, self.training.nominal_moment]
+
+    def _rolled_back(self) -> Update:
+        if self.training is not None:
+            self.training.restart()
+        return self._fly("rollback")
 
     def _fly(self, kind: str) -> Update:
         """Use what was learned from the next sample on."""

@@ -59,6 +59,7 @@ class LabelSilence:
         passing_s = np.maximum(passing_s - np.maximum(self._from_s, usual_s), 0.0)
         return np.exp(-passing_s / self._within_s)
 
-    def restore(self, silent_s: Array, gaps_s: Array) -> None:
-        """Go on from what STATE names; no time is negative."""
-        self.silent_s[:], self.gaps_s[:] = np.maximum(silent_s, 0.0), np.maximum(gaps_s, 0.0)
+    def clip(self) -> None:
+        """No time is negative, whatever a checkpoint says."""
+        for times_s in (self.silent_s, self.gaps_s):
+            np.maximum(times_s, 0.0, out=times_s)

@@ -64,10 +64,7 @@ class OutputGroup:
 
     # What was learned, by the names of its arrays.
     STATE = (
-        "offset_information",
-        "offset_cross",
-        "bank_information",
-        "bank_cross",
+        *(f"{part}_{name}" for part in ("offset", "bank") for name in RidgeBank.STATE),
         *(f"strength_{name}" for name in PriorStrength.STATE),
         "mixture_weights",
         "variance",

@@ -105,8 +105,7 @@ class ReadoutAdaptation:
     def restart(self, anchor: Array) -> None:
         """Forget everything, and correct this anchor."""
         self._begin(anchor)
-        outputs, features = self._anchor.shape
-        self._keep_groups([self._group(range(outputs), features)])
+        self._keep_groups([self._group(range(len(self._anchor)))])
         self.record.forget()
 
     def roll_back(self, anchor: Array) -> None:
@@ -328,64 +327,42 @@ class ReadoutAdaptation:
 
     def state(self) -> tuple[dict[str, Array], list[list[int]]]:
         """What was learned: tensors by name, and which outputs belong together."""
-        tensors = {}
-        for number, group in enumerate(self._groups):
-            for name in OutputGroup.STATE:
-                tensors[f"{number}.{name}"] = group.state(name)
-        for name in ResidualPersistence.STATE:
-            tensors[f"persistence.{name}"] = getattr(self.persistence, name)
-        for name in CorrectionRecord.STATE:
-            tensors[f"record.{name}"] = getattr(self.record, name)
-        tensors |= {name: getattr(self.silence, name) for name in LabelSilence.STATE}
-        if self._world is not None:
-            bank = self._world.bank
-            tensors |= {"world.information": bank.information, "world.cross": bank.cross}
-        return tensors, [group.outputs for group in self._groups]
+        return self._arrays(self._groups), [group.outputs for group in self._groups]
 
     def state_shapes(self, groups: object) -> dict[str, tuple[int, ...]]:
         """Shapes of a state's tensors; ValueError unless the groups are all outputs, once each."""
-        outputs, features = self._anchor.shape
         if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
             raise ValueError(f"groups = {groups!r}: must be lists of outputs")
+        outputs = len(self._anchor)
         if sorted(str(output) for group in groups for output in group) != sorted(
             str(output) for output in range(outputs)
         ):
             raise ValueError(f"groups = {groups}: must hold each of {outputs} outputs once")
-        shapes = {
-            f"{number}.{name}": self._group(group, features).state(name).shape
-            for number, group in enumerate(groups)
-            for name in OutputGroup.STATE
-        }
-        shapes |= {f"persistence.{name}": (outputs,) for name in ResidualPersistence.STATE}
-        shapes |= {f"record.{name}": (outputs,) for name in CorrectionRecord.STATE}
-        shapes |= {name: getattr(self.silence, name).shape for name in LabelSilence.STATE}
-        if self._world is not None:
-            bank = self._world.bank
-            shapes |= {
-                "world.information": bank.information.shape,
-                "world.cross": bank.cross.shape,
-            }
-        return shapes
+        arrays = self._arrays([self._group(group) for group in groups])
+        return {name: array.shape for name, array in arrays.items()}
 
     def restore(self, anchor: Array, tensors: dict[str, Array], groups: list[list[int]]) -> None:
         """Go on from a state, correcting this anchor."""
         self.restart(anchor)
-        features = self._anchor.shape[1]
-        self._keep_groups([self._group(outputs, features) for outputs in groups])
-        for number, group in enumerate(self._groups):
-            for name in OutputGroup.STATE:
-                group.state(name)[:] = tensors[f"{number}.{name}"]
-        for name in ResidualPersistence.STATE:
-            getattr(self.persistence, name)[:] = tensors[f"persistence.{name}"]
-        for name in CorrectionRecord.STATE:
-            getattr(self.record, name)[:] = tensors[f"record.{name}"]
-        self.silence.restore(*(tensors[name] for name in LabelSilence.STATE))
-        if self._world is not None:
-            self._world.bank.information[:] = tensors["world.information"]
-            self._world.bank.cross[:] = tensors["world.cross"]
+        self._keep_groups([self._group(outputs) for outputs in groups])
+        for name, array in self._arrays(self._groups).items():
+            array[:] = tensors[name]
+        self.silence.clip()
 
-    def _group(self, outputs: Sequence[int], features: int) -> OutputGroup:
-        return OutputGroup(outputs, features, self._settings, self._shares)
+    def _arrays(self, groups: Sequence[OutputGroup]) -> dict[str, Array]:
+        """All that is learned, by name, with these groups of outputs."""
+        arrays = {}
+        for number, group in enumerate(groups):
+            arrays |= {f"{number}.{name}": group.state(name) for name in OutputGroup.STATE}
+        parts = {"persistence.": self.persistence, "record.": self.record, "": self.silence}
+        if self._world is not None:
+            parts["world."] = self._world.bank
+        for prefix, part in parts.items():
+            arrays |= {prefix + name: getattr(part, name) for name in part.STATE}
+        return arrays
+
+    def _group(self, outputs: Sequence[int]) -> OutputGroup:
+        return OutputGroup(outputs, self._anchor.shape[1], self._settings, self._shares)
 
     def _keep_groups(self, groups: list[OutputGroup]) -> None:
         self._groups = groups

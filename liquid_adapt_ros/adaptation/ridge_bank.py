@@ -40,6 +40,9 @@ class RidgeBank:
         outputs: O.
     """
 
+    # What was learned, by the names of its arrays: (K, P, P) and (K, P, O).
+    STATE = ("information", "cross")
+
     def __init__(
         self,
         memories: Sequence[float],

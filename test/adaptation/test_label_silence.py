@@ -36,6 +36,7 @@ def test_labels_that_usually_take_long_are_waited_for_twice_as_long():
 
 def test_restored_times_are_not_negative():
     silence = LabelSilence(2, SETTINGS)
-    silence.restore(np.array([-1.0, 2.0]), -np.ones((3, 2)))
+    silence.silent_s[:], silence.gaps_s[:] = [-1.0, 2.0], -1.0
+    silence.clip()
     np.testing.assert_array_equal(silence.silent_s, [0.0, 2.0])
     np.testing.assert_array_equal(silence.gaps_s, 0.0)
