@@ -117,9 +117,17 @@ def labels_until_learning_flies(made_up, every: int, changes_at: int) -> int:
 
 
 def test_of_rare_labels_the_time_between_them_counts_where_learning_is_to_fly(monkeypatch):
-    """At one label a second: one label less than if only the samples' own time did."""
-    made_up = stream(36.0, seed=41, noise=0.1)
-    made_up.target[2000:] += np.float32([2.0, -1.0, 1.5])
-    labels = labels_until_learning_flies(made_up, every=100, changes_at=2000)
+    """At one label a second: up to one label less than if only the samples' own time did."""
+
+    def labels():
+        counted = []
+        for seed in range(41, 46):
+            made_up = stream(36.0, seed=seed, noise=0.1)
+            made_up.target[2000:] += np.float32([2.0, -1.0, 1.5])
+            counted.append(labels_until_learning_flies(made_up, every=100, changes_at=2000))
+        return np.array(counted)
+
+    with_it = labels()
     monkeypatch.setattr(AdaptedNetwork, "unlabelled_s", lambda _, rows, __: np.zeros(len(rows)))
-    assert labels < labels_until_learning_flies(made_up, every=100, changes_at=2000)
+    without = labels()
+    assert (with_it <= without).all() and with_it.sum() < without.sum()
