@@ -34,7 +34,8 @@ from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
 # Samples further apart than this belong to different pieces of stream.
 _LONGEST_GAP_STEPS = 2.5
-# A state has settled after so many times the middle of the network's time constants.
+# A state has settled after so many times the middle of the network's time constants, as far as
+# they are longer than a step.
 _SETTLING = 2.0
 
 
@@ -92,7 +93,8 @@ class AdaptationEngine:
         self._updated_ns: int | None = None
         self._segment = 0
         self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
-        self._settling_s = _SETTLING * math.sqrt(spec.tau_min_s * spec.tau_max_s)
+        shortest_s = max(spec.tau_min_s, spec.step_s)
+        self._settling_s = _SETTLING * math.sqrt(shortest_s * spec.tau_max_s)
         self._unsettled_s = self._settling_s
         self._paused = ""
 
