@@ -41,6 +41,9 @@ class ReadoutSide:
         networks: the shipped network, and where training is on the one that is trained.
         flies: which of them is in use, from 1; 0: the shipped weights.
         expectations: labels that have not come yet, as they are likely to be.
+
+    Raises:
+        ValueError: directions of worlds that are not of this readout.
     """
 
     def __init__(
