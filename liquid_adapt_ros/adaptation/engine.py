@@ -159,7 +159,7 @@ class AdaptationEngine:
         if not (stamps_ns[1:] > stamps_ns[:-1]).all():
             raise ValueError("stamps of labels must rise")
         if self._paused:
-            self.counts.labels_unmatched += len(stamps_ns)
+            self.counts.labels_unused += len(stamps_ns)
             return 0
         return self._readouts.label(stamps_ns, values)
 

@@ -41,7 +41,7 @@ class Counts:
     """What became of the labels and of the candidates since the start."""
 
     labels: int = 0
-    labels_unmatched: int = 0
+    labels_unused: int = 0
     accepted: int = 0
     rejected: int = 0
     fallen_back: int = 0

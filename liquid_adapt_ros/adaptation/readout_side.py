@@ -94,8 +94,8 @@ class ReadoutSide:
 
     def label(self, stamps_ns: NDArray[np.int64], targets: NDArray[np.float32]) -> int:
         """Take labels (N, O) of samples (N,); returns of how many there was anything to learn."""
-        labelled_ns, fresh, unmatched = self.ring.label(stamps_ns, targets)
-        self._counts.labels_unmatched += unmatched
+        labelled_ns, fresh, unused = self.ring.label(stamps_ns, targets)
+        self._counts.labels_unused += unused
         if len(labelled_ns):
             self._pending.append((labelled_ns, fresh))
             self._counts.labels += len(labelled_ns)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_adapt_ros.adaptation.label_spacing import LabelSpacing
+from liquid_adapt_ros.adaptation.stuck_labels import StuckLabels
 
 NANOSECONDS = 1_000_000_000
 
@@ -98,6 +99,7 @@ class SampleRing:
         self._start = self._end = 0
         self._appended = 0
         self._spacing = LabelSpacing(outputs)
+        self._stuck = StuckLabels(outputs)
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -126,14 +128,18 @@ class SampleRing:
         each once; an output that has a label keeps it.
 
         Returns the stamps (M,) of the samples of which anything is new, of which outputs, (M, O),
-        and how many of the N have no usable sample.
+        and how many of the N are not used, as they have no usable sample or are stuck.
         """
         rows, places = self.find_all(stamps_ns)
         usable = self.usable[rows]
         rows, places = rows[usable], places[usable]
-        unmatched = len(stamps_ns) - len(rows)
+        unused = len(stamps_ns) - len(rows)
         stored, targets = self.target[rows], targets[places]
         fresh = np.isnan(stored) & ~np.isnan(targets)
+        news = np.where(fresh, targets, np.nan)
+        stuck = self._stuck.find(self.stamp_ns[rows], news, self.flown[rows])
+        fresh[stuck] = False
+        unused += int(stuck.sum())
         self.target[rows] = np.where(fresh, targets, stored)
         is_fresh = fresh.any(axis=1)
         rows, oldest = rows[is_fresh], self._appended - len(self)
@@ -142,7 +148,7 @@ class SampleRing:
             self._spacing.learn(oldest + rows, fresh[is_fresh]),
             self.stands_for[rows],
         )
-        return stamps_ns[places[is_fresh]], fresh[is_fresh], unmatched
+        return stamps_ns[places[is_fresh]], fresh[is_fresh], unused
 
     def find(self, stamp_ns: int) -> int | None:
         """The row of the sample with this stamp; None where it is not kept."""
@@ -178,6 +184,7 @@ class SampleRing:
         """Forget every sample."""
         self._start = self._end
         self._spacing.start_over()
+        self._stuck.start_over()
         self._move_to_front()
 
     def _move_to_front(self) -> None:

@@ -316,7 +316,7 @@ class OnlineTrainer(ManagedNode):
         status.anchor_weight = float(self._engine.anchor_weight.mean())
         status.accepted, status.rejected = counts.accepted, counts.rejected
         status.fallen_back, status.rolled_back = counts.fallen_back, counts.rolled_back
-        status.labels, status.labels_unused = counts.labels, counts.labels_unmatched
+        status.labels, status.labels_unused = counts.labels, counts.labels_unused
         governor = self._governor.state
         status.governor = governor.mode.value
         status.power_w, status.temperature_c = governor.power_w, governor.temperature_c

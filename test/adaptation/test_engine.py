@@ -209,7 +209,7 @@ def test_labels_of_no_sample_or_of_an_unusable_one_are_counted_and_dropped():
     learner.observe(101 * STEP_NS, row)
     assert not learner.label(100 * STEP_NS, np.zeros(3))
     assert not learner.label(12345, np.zeros(3))
-    assert learner.counts.labels_unmatched == 2
+    assert learner.counts.labels_unused == 2
     assert learner.label(101 * STEP_NS, [0.0, np.nan, np.nan])
     assert not learner.label(101 * STEP_NS, [1.0, np.nan, np.nan])  # it keeps its label
     assert learner.label(101 * STEP_NS, [np.nan, 1.0, np.nan])
