@@ -60,9 +60,10 @@ def test_the_mixture_passes_to_what_is_held():
 def test_outputs_that_go_on_being_labelled_keep_their_weights(way):
     engine, made_up = learned()
     readout = engine.networks[0].readout
-    part = np.array([0.3, np.nan, np.nan])
+    targets = iter(made_up.target[:TICKS])
 
     def first_output(stamp_ns):
+        part = np.array([next(targets)[0], np.nan, np.nan])
         if way == "label":
             engine.label(stamp_ns, part)
         else:
