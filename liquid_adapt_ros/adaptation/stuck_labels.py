@@ -13,6 +13,8 @@ true, whatever the network says.
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +48,10 @@ class StuckLabels:
         """The next label does not follow the one before; what is usual is still known."""
         self._value = np.full(self._outputs, np.nan)
         self._since_ns = np.zeros(self._outputs, np.int64)
-        # What was said of the sample when the value came; and how long it has been off [s].
-        self._shipped, self._correction, self._off_s = np.zeros((3, self._outputs))
+        # What the weights in use and the shipped ones said when the value came, and how long after
+        # that it was off [s].
+        self._said = np.zeros((2, self._outputs))
+        self._off_s = np.zeros(self._outputs)
         self._is_stuck, self._is_true = np.zeros((2, self._outputs), np.bool_)
         self._newest_ns: int | None = None
 
@@ -61,57 +65,65 @@ class StuckLabels:
         and the shipped ones said of these, (N, 2, O). Returns which labels are stuck, (N,)."""
         stuck = np.zeros(len(target), np.bool_)
         known = ~np.isnan(target)
-        before = np.concatenate([self._value[None], target[:-1]])
-        if (known == known[:1]).all() and not ((before == target) | ~known).all(axis=1).any():
-            if known[:1].any():
-                self._take_fresh(stamps_ns, target, said, known[0])
+        if not self._may_repeat(target, known):
+            self._take_fresh(stamps_ns, target, said, known[0].nonzero()[0])
             return stuck
-        for row in np.flatnonzero(known.any(axis=1)):
-            one, labelled = slice(row, row + 1), known[row]
-            if (target[row, labelled] == self._value[labelled]).all():
-                stuck[row] = self._take_repeated(int(stamps_ns[row]), said[row], labelled)
+        for row in known.any(axis=1).nonzero()[0]:
+            one, outputs = slice(row, row + 1), known[row].nonzero()[0]
+            if (target[row, outputs] == self._value[outputs]).all():
+                stuck[row] = self._take_repeated(int(stamps_ns[row]), said[row], outputs)
             else:
-                self._take_fresh(stamps_ns[one], target[one], said[one], labelled)
+                self._take_fresh(stamps_ns[one], target[one], said[one], outputs)
         return stuck
+
+    def _may_repeat(self, target: NDArray[np.floating], known: NDArray[np.bool_]) -> bool:
+        """Whether labels may repeat each other, or are not all of the same outputs."""
+        if not len(target) or not known[0].any() or not (known == known[0]).all():
+            return True
+        one = int(known[0].argmax())
+        values = [float(self._value[one]), *target[:, one].tolist()]
+        return any(map(operator.eq, values[:-1], values[1:]))
 
     def _take_fresh(
         self,
         stamps_ns: NDArray[np.int64],
         target: NDArray[np.floating],
         said: NDArray[np.floating],
-        known: NDArray[np.bool_],
+        outputs: NDArray[np.int64],
     ) -> None:
-        """Take labels that each differ from the one before, all of the same outputs (O,)."""
-        held = known & (self._off_s <= _HELD_S)
-        self._held_s[held] = np.maximum(self._held_s, self._off_s)[held]
-        self._off_s[known] = 0.0
-        self._is_stuck[known] = self._is_true[known] = False
-        self._value[known] = target[-1, known]
-        self._since_ns[known] = stamps_ns[-1]
-        adapted, shipped = said[-1]
-        self._shipped[known] = shipped[known]
-        self._correction[known] = (adapted - shipped)[known]
-        self._seen[known] += len(target)
-        error = np.abs(target - said[:, 0])[:, known].mean(axis=0)
-        gain = np.minimum(len(target) / np.minimum(self._seen[known], _USUAL), 1.0)
-        self._error[known] += gain * (error - self._error[known])
+        """Take labels that each differ from the one before, all of these outputs."""
+        off_s = self._off_s[outputs]
+        if off_s.any():
+            off_s[off_s > _HELD_S] = 0.0
+            self._held_s[outputs] = np.maximum(self._held_s[outputs], off_s)
+            self._off_s[outputs] = 0.0
+        self._is_stuck[outputs] = self._is_true[outputs] = False
+        self._value[outputs] = target[-1, outputs]
+        self._since_ns[outputs] = stamps_ns[-1]
+        self._said[:, outputs] = said[-1][:, outputs]
+        labels = len(target)
+        seen = self._seen[outputs] + labels
+        self._seen[outputs] = seen
+        error = np.abs(target[:, outputs] - said[:, 0, outputs]).sum(axis=0) / labels
+        gain = np.minimum(labels / np.minimum(seen, _USUAL), 1.0)
+        self._error[outputs] += gain * (error - self._error[outputs])
         self._pass_time(int(stamps_ns[-1]), is_refused=False)
 
     def _take_repeated(
-        self, stamp_ns: int, said: NDArray[np.floating], known: NDArray[np.bool_]
+        self, stamp_ns: int, said: NDArray[np.floating], outputs: NDArray[np.int64]
     ) -> bool:
-        """Take a label that repeats the one before in all outputs (O,) that it knows."""
-        shipped, far = said[1], _FAR * self._error
-        off = np.abs(shipped - self._shipped) > far
-        off &= np.abs(self._value - shipped - self._correction) > far
-        lasts_s = (stamp_ns - self._since_ns) / _NANOSECONDS
-        if (off & known).any():
-            self._off_s[known] = lasts_s[known]
-        off &= (lasts_s > _LONGER * self._held_s) & (self._seen >= _FEW)
-        is_stuck = bool((known & (off | self._is_stuck) & ~self._is_true).any())
+        """Take a label that repeats the one before in all the outputs that it knows."""
+        far = _FAR * self._error[outputs]
+        then, moved = self._said[0, outputs], said[1, outputs] - self._said[1, outputs]
+        off = (np.abs(moved) > far) & (np.abs(self._value[outputs] - then - moved) > far)
+        lasts_s = (stamp_ns - self._since_ns[outputs]) / _NANOSECONDS
+        if off.any():
+            self._off_s[outputs] = lasts_s
+        off &= (lasts_s > _LONGER * self._held_s[outputs]) & (self._seen[outputs] >= _FEW)
+        is_stuck = bool(((off | self._is_stuck[outputs]) & ~self._is_true[outputs]).any())
         if is_stuck and self._refused_s >= _MOST_S:
-            is_stuck, self._is_true[known] = False, True
-        self._is_stuck[known] = is_stuck
+            is_stuck, self._is_true[outputs] = False, True
+        self._is_stuck[outputs] = is_stuck
         self._pass_time(stamp_ns, is_stuck)
         return is_stuck
 
