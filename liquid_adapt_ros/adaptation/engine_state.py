@@ -78,7 +78,18 @@ def state_shapes(
 def restore_engine(
     engine: AdaptationEngine, tensors: Tensors, description: Mapping[str, Any]
 ) -> None:
-    """Go on from a state; the tensors have the shapes that `state_shapes` says."""
+    """Go on from a state. The network's hidden state is not in it: a stream that goes on settles.
+
+    Raises ValueError, and changes nothing, where the state does not fit the engine or a number in
+    it is not finite.
+    """
+    for name, shape in state_shapes(engine, description).items():
+        if name not in tensors:
+            raise ValueError(f"tensor {name} is missing")
+        if np.shape(tensors[name]) != shape:
+            raise ValueError(f"tensor {name} is {np.shape(tensors[name])}, expected {shape}")
+        if not np.isfinite(tensors[name]).all():
+            raise ValueError(f"tensor {name} is not finite")
     if engine.training is not None:
         engine.networks[-1].use(_part(tensors, "network."))
         engine.training.restore(_part(tensors, "training."), description["training"])

@@ -19,6 +19,7 @@ from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.expected_position import BaseMotion, SteadyMotion
 from liquid_adapt_ros.adaptation.hindsight import Followed, ObjectTrack, TrackLimits
 from liquid_adapt_ros.adaptation.prequential import PrequentialScore
+from liquid_adapt_ros.adaptation.readout_settings import ReadoutSettings
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.spec import PolicySpec
@@ -36,7 +37,9 @@ _VELOCITY_FROM_S = 0.3
 
 def _engine_settings() -> EngineSettings:
     # Positions are labelled some tenths of a second late: to follow them more often gains nothing.
-    return EngineSettings(update_period_s=0.05)
+    # Nor does it to tell errors apart that are smaller than the detector's.
+    readout = ReadoutSettings(noise_floor=0.02)
+    return EngineSettings(readout=readout, update_period_s=0.05)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class ReadoutSettings:
     share_per_sample: float = 0.05
     loss_max: float = 20.0
     variance_memory: float = 10.0
-    noise_floor: float = 0.02
+    noise_floor: float = 0.002
     expected_noise: float = 0.05
     expected_loss_max: float = 4.0
     gate: float = 4.0

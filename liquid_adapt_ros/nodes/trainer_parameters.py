@@ -16,7 +16,7 @@ from liquid_adapt_ros.nodes.shipped import MODEL_FILE
 
 _LEARNER, _TRACK, _JUDGE = LearnerSettings(), TrackLimits(), JudgeLimits()
 _ENGINE = _LEARNER.engine
-_READOUT, _TRAINING, _WINDOWS = ReadoutSettings(), TrainingSettings(), WindowSettings()
+_READOUT, _TRAINING, _WINDOWS = _ENGINE.readout, TrainingSettings(), WindowSettings()
 _GUARD, _GOVERNOR = GuardSettings(), GovernorSettings()
 
 

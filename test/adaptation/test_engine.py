@@ -356,3 +356,22 @@ def test_gap_in_the_stream_is_outlived():
             learner.finish(job, job.run())
     assert np.isfinite(learner.params["readout.weight"]).all()
     assert learner.gain > 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_small_errors_are_learned_as_large_ones_are(seed):
+    """A network that is right to a fifth of a per cent is still made better."""
+    left = []
+    for size in (1.0, 0.1):
+        made_up = stream(25.0, seed=seed, change_s=10.0)
+        made_up = dataclasses.replace(made_up, target=np.float32(size) * made_up.target)
+        params = dict(PARAMS)
+        for name in ("readout.weight", "readout.bias"):
+            params[name] = np.float32(size) * params[name]
+        learner = AdaptationEngine(SPEC, params, settings=EngineSettings(training=None))
+        said, _ = follow(learner, made_up, delay=5)
+        late = slice(1300, 2500)
+        off = np.square(said - made_up.target)[late].mean()
+        left.append(np.sqrt(off / np.square(size * made_up.frozen - made_up.target)[late].mean()))
+    # What is left are labels' noise, 0.002 at the smaller size, and a few per cent of that.
+    np.testing.assert_allclose(left[1], left[0], rtol=0.05)

@@ -116,3 +116,27 @@ def test_nonsense_in_a_description_is_refused_before_anything_is_read(learned, d
     _, description = engine_state(learned)
     with pytest.raises(ValueError, match="must|version|at most"):
         state_shapes(engine(), {**description, **damage})
+
+
+@pytest.mark.parametrize(
+    "damage, reason",
+    [
+        (lambda value: value * np.nan, "is not finite"),
+        (lambda value: value[..., :-1], "expected"),
+        (None, "is missing"),
+    ],
+)
+@pytest.mark.parametrize("name", ["0.readout.0.variance", "network.readout.bias"])
+def test_a_damaged_state_is_refused_and_changes_nothing(learned, name, damage, reason):
+    tensors, description = engine_state(learned)
+    if damage is None:
+        del tensors[name]
+    else:
+        tensors[name] = damage(tensors[name])
+    other = engine()
+    with pytest.raises(ValueError, match=f"{name}.*{reason}"):
+        restore_engine(other, tensors, description)
+    now, before = engine_state(other)[0], engine_state(engine())[0]
+    assert now.keys() == before.keys()
+    for key, value in before.items():
+        np.testing.assert_array_equal(now[key], value)
