@@ -45,7 +45,7 @@ class HeldMixture:
         shares: (K,) what is dealt out to each estimate of all weight dealt out anew; the first is
             the anchor.
         outputs: O.
-        settings: the held_* of them, noise_floor, loss_max and variance_memory.
+        settings: the held_* of them, noise_floor, noise_at_first, loss_max and variance_memory.
     """
 
     # What was learned, by the names of its arrays: the mixture's weights (K, O) and its variance
@@ -60,7 +60,7 @@ class HeldMixture:
     def __init__(self, shares: Sequence[float], outputs: int, settings: ReadoutSettings):
         self._shares, self._settings = shares, settings
         self._mixture = FixedShare(shares, outputs, settings.held_share_per_sample)
-        self.variance = np.full(outputs, settings.noise_floor**2)
+        self.variance = np.full(outputs, settings.noise_at_first**2)
         self.cross, self.square, self.asked, self.samples = np.zeros((4, outputs))
         self.newest, self.usual, self.labelled = np.zeros((3, outputs))
 

@@ -93,8 +93,8 @@ class OutputGroup:
             variance_memory=settings.variance_memory,
             jump_ratio=settings.jump_ratio,
         )
-        self.variance = np.full(len(outputs), settings.noise_floor**2)
-        self.quiet = np.full(len(outputs), settings.noise_floor)
+        self.variance = np.full(len(outputs), settings.noise_at_first**2)
+        self.quiet = np.full(len(outputs), settings.noise_at_first)
         self.remembered = np.zeros(1)  # independent samples that the variance is of
         # How large each of the newest labels was if it was an outlier, else 0; -1: none yet.
         self.outliers = np.full(_REMEMBERED, -1.0)

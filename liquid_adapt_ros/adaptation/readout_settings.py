@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 # Labels that lie close together are alike, but each has noise of its own. One that is alone says
 # what it would say among others, and this share of what those would.
 _ALONE = 0.3
+# Standard deviation that the noise is taken to have before there are labels, in output units.
+_NOISE_AT_FIRST = 0.02
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,11 @@ class ReadoutSettings:
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+    @property
+    def noise_at_first(self) -> float:
+        """Standard deviation that the noise is taken to have before there are labels [1]."""
+        return max(self.noise_floor, _NOISE_AT_FIRST)
 
     def shares(self, world: WorldPrior | None) -> list[float]:
         """What is dealt out to each estimate of all weight dealt out anew."""

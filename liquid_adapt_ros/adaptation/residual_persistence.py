@@ -34,7 +34,7 @@ class ResidualPersistence:
 
     Args:
         outputs: O.
-        settings: the persistence_* of them, and variance_memory and noise_floor.
+        settings: the persistence_* of them, variance_memory, noise_floor and noise_at_first.
 
     Attributes:
         newest: (O,) mean residual of the newest labels, faded since.
@@ -52,7 +52,7 @@ class ResidualPersistence:
             persistence_average_s=settings.persistence_average_s,
         )
         self.cross, self.square = np.zeros(outputs), np.zeros(outputs)
-        self.variance = np.full(outputs, settings.noise_floor**2)
+        self.variance = np.full(outputs, settings.noise_at_first**2)
         self.forget_newest()
 
     def forget_newest(self) -> None:
