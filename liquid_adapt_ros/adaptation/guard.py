@@ -59,8 +59,8 @@ class CandidateJudge:
 
 # One batch of labels counts as a factor of at most e^3 in squared error.
 _LOG_RATIO_MAX = 3.0
-# While the shipped network flies, what has learned flies at once where it would be off by less
-# than this share of what the shipped network is, over so much time of labels [s].
+# While another flies, the shipped network's readout does at once where it would be off by less
+# than this share of what the other is, over so much time of labels [s].
 _LEAP, _LEAP_MEMORY_S = 0.5, 0.1
 # What is not finite is off by this much, in standard deviations.
 _ERROR_MAX = 1e6
@@ -114,19 +114,17 @@ class LiveGuard:
         self._seen_s += duration_s
         advantage = self._log_ratio[self.flies] - self._log_ratio - self._margin
         if advantage.max() > 0.0:
-            self.flies = int(advantage.argmax())
+            self.flies, self._foreseen = int(advantage.argmax()), 0.0
         self._shipped_for_s = 0.0 if self.flies else self._shipped_for_s + duration_s
-        if self.flies:
-            self._foreseen = 0.0
 
     def foresee(self, target: Array, now: Array, output_weight: Array, dt_s: Array) -> None:
-        """The same while the shipped network flies, of what it and the first that has learned
-        would say now, not having learned these labels yet, (N, 2, O).
+        """The same while another than the first that has learned flies, of what that other and
+        the first would say now, not having learned these labels yet, (N, 2, O).
 
-        Where labels come late, a world that has just changed is seen so much sooner. What is
-        learned of it has to be better by far: in a world that has not changed, what would be said
-        now is better than what could be said in time. dt_s: the time since the label before counts
-        as well, where labels are rare.
+        Where labels come late, a world that has just changed is seen so much sooner. The first has
+        to be better by far: in a world that has not changed, what would be said now is better than
+        what could be said in time, and a trained network is better for longer. dt_s: the time
+        since the label before counts as well, where labels are rare.
         """
         squared, duration_s = _mean_squares(target, now, output_weight, dt_s)
         kept = math.exp(-duration_s / _LEAP_MEMORY_S)

@@ -200,8 +200,9 @@ class ReadoutSide:
         shipped, learned = ring.flown[rows, 1:], ring.predicted[rows, :, 0]
         compared = np.concatenate([shipped, learned], axis=1).astype(np.float64)
         duration_s = self.networks[0].labelled_s(rows, fresh)
-        if not self.flies:
-            now = np.concatenate([shipped, self.networks[0].now(rows)[:, :1]], axis=1)
+        if self.flies != 1:
+            in_use = self.networks[self.flies - 1].now(rows)[:, :1] if self.flies else shipped
+            now = np.concatenate([in_use, self.networks[0].now(rows)[:, :1]], axis=1)
             passed_s = duration_s + self.networks[0].unlabelled_s(rows, fresh)
             self._live.foresee(target, now, self._output_weight, passed_s)
         self._live.compare(target, compared, self._output_weight, duration_s)

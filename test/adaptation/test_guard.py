@@ -146,3 +146,32 @@ def test_what_was_foreseen_before_something_flew_does_not_count_later():
         guard.learn(np.array([4.0, 1.0]), 0.1)
     fall_back_and_foresee_once()
     assert guard.flies == 0
+
+
+@pytest.mark.parametrize(("of_the_trained", "flies"), [(0.3, 1), (0.8, 2)])
+def test_the_first_that_has_learned_flies_at_once_instead_of_a_trained_one(of_the_trained, flies):
+    """Where it is better by far, as after a return of the world that the other was trained for."""
+    guard = LiveGuard(SETTINGS, 2)
+    while guard.flies != 2:
+        guard.learn(np.array([4.0, 2.0, 1.0]), 0.1)
+    target, ones = np.zeros((5, 2)), np.ones((5, 2))
+    now = np.stack([ones, of_the_trained * ones], axis=1)
+    for _ in range(4):  # 0.2 s
+        guard.foresee(target, now, np.ones(2), np.full(5, 0.01))
+    assert guard.flies == flies
+
+
+def test_what_was_foreseen_is_of_what_flew_then():
+    guard = LiveGuard(SETTINGS, 2)
+    target, ones = np.zeros((5, 2)), np.ones((5, 2))
+    better_by_far = (target, np.stack([ones, 0.1 * ones], axis=1), np.ones(2), np.full(5, 0.01))
+    while guard.flies:
+        guard.learn(np.array([1.0, 4.0, 4.0]), 0.1)
+    guard.foresee(*better_by_far)
+    while guard.flies != 2:
+        guard.learn(np.array([4.0, 4.0, 1.0]), 0.1)
+    guard.foresee(*better_by_far)
+    assert guard.flies == 2
+    guard.foresee(*better_by_far)
+    guard.foresee(*better_by_far)
+    assert guard.flies == 1
