@@ -21,6 +21,7 @@ from liquid_adapt_ros.adaptation.second_moment import (
     isotropy_after,
     with_isotropy,
 )
+from liquid_adapt_ros.adaptation.state_doubt import believed
 from liquid_adapt_ros.adaptation.windows import Params
 from liquid_adapt_ros.adaptation.world_bank import WorldPrior
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -163,19 +164,22 @@ class AdaptedNetwork:
         if not self._adapts:
             return (~np.isnan(target)).astype(np.float64), np.ones(target.shape[1])
         ring, place = self._ring, self._place
-        return self.readout.learn(
+        now = self.now(rows)
+        share = believed(target - now[:, 0], ring.doubt[rows])[:, None]
+        trust, kept = self.readout.learn(
             Labels(
                 stamp_s=ring.stamp_ns[rows] / NANOSECONDS,
                 phi=ring.phi[rows, place].astype(np.float64),
                 target=target,
-                predicted=self.now(rows)[:, 1:],
+                predicted=now[:, 1:],
                 learned=ring.learned[rows, place].astype(np.float64),
                 mixed=ring.mixed[rows, place].astype(np.float64),
                 carried=ring.carried[rows, place].astype(np.float64),
-                independent=self._independent(rows),
+                independent=self._independent(rows) * share,
                 apart=self._apart(rows),
             )
         )
+        return trust * share, kept
 
     def labelled_s(
         self, rows: NDArray[np.int64], labelled: NDArray[np.bool_]

@@ -27,6 +27,7 @@ from liquid_adapt_ros.adaptation.engine_settings import EngineSettings
 from liquid_adapt_ros.adaptation.readout_matrix import joined, split
 from liquid_adapt_ros.adaptation.readout_side import Moments, ReadoutSide
 from liquid_adapt_ros.adaptation.sample_ring import NANOSECONDS
+from liquid_adapt_ros.adaptation.state_doubt import StateDoubt
 from liquid_adapt_ros.adaptation.training_job import NotReady, TrainingJob, TrainingSide
 from liquid_adapt_ros.adaptation.windows import NominalSet, Params
 from liquid_adapt_ros.lnn.network_spec import NetworkSpec
@@ -34,9 +35,6 @@ from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
 # Samples further apart than this belong to different pieces of stream.
 _LONGEST_GAP_STEPS = 2.5
-# A state has settled after so many times the middle of the network's time constants, as far as
-# they are longer than a step.
-_SETTLING = 2.0
 
 
 class AdaptationEngine:
@@ -89,13 +87,11 @@ class AdaptationEngine:
         self._ring = self._readouts.ring
         self._shipped_readout = joined(self._shipped)
         self._flying = StatefulStream(spec, self._shipped)
+        self._doubt = StateDoubt(spec, self._shipped)
         self._newest_ns: int | None = None
         self._updated_ns: int | None = None
         self._segment = 0
         self._max_gap_s = min(_LONGEST_GAP_STEPS * spec.step_s, spec.max_stable_step_s)
-        shortest_s = max(spec.tau_min_s, spec.step_s)
-        self._settling_s = _SETTLING * math.sqrt(shortest_s * spec.tau_max_s)
-        self._unsettled_s = self._settling_s
         self._paused = ""
 
     # --- the stream ---------------------------------------------------------------------------
@@ -103,8 +99,8 @@ class AdaptationEngine:
     def observe(self, stamp_ns: int, features: ArrayLike, usable: bool = True) -> Prediction:
         """Step both networks with a sample (F,); `usable`: whether labels of it may be learned.
 
-        They are not learned while the networks' state settles, at the start of a stream and after
-        a gap: what is said then is wrong for reasons that pass.
+        At the start of a stream and after a gap they count only as far as they are off by more
+        than the networks' state may be to blame for; see `state_doubt.py`.
 
         Raises:
             ValueError: wrong length, not finite, or not newer than the newest sample.
@@ -115,22 +111,25 @@ class AdaptationEngine:
         if not np.isfinite(values).all():
             raise ValueError("features are not finite")
         dt_s = self._time_step(stamp_ns)
+        if dt_s > self._max_gap_s:
+            self._segment += 1
+            self._doubt.after_gap(self.networks[0].hidden_state)
         hidden_state = self.networks[-1].hidden_state
         finite = True
         for network in self.networks:
             finite &= network.step(values, dt_s)
         adapted, flying_finite = self._flying.step(values, dt_s)
         frozen = self._shipped_readout @ self.networks[0].phi
-        settled = self._settle(dt_s)
         self._ring.append(
             stamp_ns=stamp_ns,
             dt_s=min(dt_s, self._max_gap_s),
             segment=self._segment,
             features=values,
-            usable=usable and finite and settled and not self._paused,
+            usable=usable and finite and not self._paused,
             hidden_state=hidden_state,
             phi=[network.phi for network in self.networks],
             flown=(adapted, frozen),
+            doubt=self._doubt.step(values, dt_s, frozen),
         )
         return Prediction(adapted.astype(np.float64), frozen, finite and flying_finite)
 
@@ -178,8 +177,8 @@ class AdaptationEngine:
     def forget_stream(self) -> None:
         """Start a new stream, as after a jump of the clock; what was learned stays."""
         self._newest_ns = self._updated_ns = None
-        self._unsettled_s = self._settling_s
         self._flying.reset()
+        self._doubt.restart()
         self._readouts.forget_stream()
 
     def pause(self, reason: str) -> None:
@@ -304,20 +303,6 @@ class AdaptationEngine:
             raise ValueError(f"stamp {stamp_ns} ns is not newer than {self._newest_ns} ns")
         self._newest_ns = stamp_ns
         return dt_s
-
-    def _settle(self, dt_s: float) -> bool:
-        """Take the time from the sample before; returns whether the state has settled.
-
-        It takes no longer than what was missed; and a stream whose gaps come sooner than it would
-        settle is learned as it is, in between.
-        """
-        is_gap = dt_s > self._max_gap_s
-        self._segment += is_gap
-        if is_gap and self._unsettled_s <= -self._settling_s:
-            self._unsettled_s = min(dt_s, self._settling_s)
-        else:
-            self._unsettled_s -= dt_s
-        return self._unsettled_s <= 0.0
 
     @property
     def _moments(self) -> Moments:

@@ -47,6 +47,7 @@ class SampleRing:
         mixed, carried: (N, K, O) what came of each network's readouts without what was carried
             over from the newest residuals, and what could have been; NaN as there.
         flown: (N, 2, O) what the weights in use and the shipped ones said.
+        doubt: (N, O) how far that may be off as the state is not known; see `state_doubt.py`.
         target: (N, O) labels; NaN where not known.
         stands_for: (N, O) of how many samples a label is the only one; see `label_spacing.py`.
         trust: (N, O) how much a label counts, 0 to 1.
@@ -61,7 +62,7 @@ class SampleRing:
     hidden_state, phi = _column("hidden_state"), _column("phi")
     predicted, mixed, carried = _column("predicted"), _column("mixed"), _column("carried")
     flown, target, trust = _column("flown"), _column("target"), _column("trust")
-    learned, stands_for = _column("learned"), _column("stands_for")
+    learned, stands_for, doubt = _column("learned"), _column("stands_for"), _column("doubt")
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class SampleRing:
             "mixed": np.zeros((rows, networks, outputs), np.float32),
             "carried": np.zeros((rows, networks, outputs), np.float32),
             "flown": np.zeros((rows, 2, outputs), np.float32),
+            "doubt": np.zeros((rows, outputs), np.float32),
             "target": np.zeros((rows, outputs), np.float32),
             "stands_for": np.zeros((rows, outputs), np.float32),
             "trust": np.zeros((rows, outputs), np.float32),

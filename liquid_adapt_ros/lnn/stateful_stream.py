@@ -55,6 +55,10 @@ class StatefulStream:
         """Forget everything observed: the state becomes zero."""
         self._hidden_state[:] = 0.0
 
+    def start_from(self, hidden_state: np.ndarray) -> None:
+        """Go on from this state (H,)."""
+        self._hidden_state[:] = hidden_state
+
     def swap(self, params: Mapping[str, np.ndarray]) -> None:
         """Use other weights (all learnable tensors) from the next step on; the state stays.
 

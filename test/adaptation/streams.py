@@ -1,6 +1,5 @@
 """Made-up streams for the engine: a random network, and targets that its features explain."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,6 @@ SPEC = NetworkSpec(
 )
 PARAMS = initial_params(SPEC, np.random.default_rng(3))
 STEP_NS = 10_000_000
-# The state settles for so long before anything is learned.
-SETTLING_S = 2.0 * math.sqrt(SPEC.tau_min_s * SPEC.tau_max_s)
 
 
 @dataclass(frozen=True)

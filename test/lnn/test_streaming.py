@@ -10,6 +10,7 @@ from problems import (
 )
 
 from liquid_adapt_ros.lnn import NetworkSpec, StreamingStep, initial_params
+from liquid_adapt_ros.lnn.stateful_stream import StatefulStream
 
 
 # Round-off of some tens of additions, grown over 200 steps.
@@ -160,3 +161,16 @@ def test_time_that_does_not_run_forward_or_is_too_long_is_refused(dt_s, steps, m
     with pytest.raises(ValueError, match=message):
         streaming(state, np.ones(6, np.float32), dt_s, steps)
     assert not state.any()
+
+
+def test_streams_that_start_from_one_state_go_on_alike():
+    spec = small_spec("liquid_ode", "fused")
+    params = random_params(spec, seed=12, dtype=np.float32)
+    features = random_window(spec, 1, 20, seed=13)[1][0]
+    first, second = (StatefulStream(spec, params) for _ in range(2))
+    for row in features[:10]:
+        first.step(row, spec.step_s)
+    second.start_from(first.hidden_state)
+    for row in features[10:]:
+        said = first.step(row, spec.step_s)[0].copy()
+        np.testing.assert_array_equal(said, second.step(row, spec.step_s)[0])
